@@ -1,0 +1,1 @@
+"""HTTP in, tokens out: OpenAI shapes, streaming, routing."""

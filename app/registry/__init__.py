@@ -1,0 +1,1 @@
+"""Revisions of models: lineage, evaluation gates, aliases, audit."""

@@ -1,0 +1,1 @@
+"""The ground: compute, storage and observation. It imports nothing else of ours."""

@@ -1,0 +1,364 @@
+"""Artifacts: immutable folders with a manifest written last, the only thing that passes between stages.
+
+A folder without `manifest.json` does not exist for a reader. The same work (kind, spec, inputs, stage version) has the
+same fingerprint and so the same folder, and is not done twice. Not for what is in the files: that is each workload's.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, get_args
+
+from cluster import storage
+from cluster.errors import ArtifactError
+from cluster.storage import Location
+
+Kind = Literal["corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+MANIFEST = "manifest.json"
+_STAGING = ".staging"
+_REFS = "refs"
+_LIBRARIES = ("hanlin", "ray", "torch", "transformers", "tokenizers", "pyarrow", "numpy")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage is about to do. `inputs` maps a name to the fingerprint of what goes in; `stage_version` is raised
+    when the stage's code changes what it produces. `name` is the folder's name where the fingerprint is not wanted."""
+
+    kind: Kind
+    spec: Mapping[str, Json]
+    inputs: Mapping[str, str]
+    stage_version: int
+    name: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """First 20 hexadecimal digits (80 bits) of a SHA-256 over the canonical JSON of the four fields."""
+        identity = {"kind": self.kind, "spec": self.spec, "inputs": self.inputs, "stage_version": self.stage_version}
+        canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return storage.sha256_of_bytes(canonical.encode())[:20]
+
+    @property
+    def folder(self) -> str:
+        return self.name or self.fingerprint
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of an artifact: path relative to its folder, size in bytes, SHA-256 in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The last file written into an artifact. `seconds` is the wall-clock time of the stage."""
+
+    kind: Kind
+    fingerprint: str
+    stage_version: int
+    spec: Mapping[str, Json]
+    inputs: Mapping[str, str]
+    versions: Mapping[str, str]
+    files: tuple[FileEntry, ...]
+    counts: Mapping[str, int]
+    metrics: Mapping[str, float]
+    seconds: float
+    created: str
+    recipe: Mapping[str, Json] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        return (json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+    @staticmethod
+    def from_json(data: bytes) -> "Manifest":
+        raw = json.loads(data)
+        files = tuple(FileEntry(**entry) for entry in raw.pop("files"))
+        return Manifest(files=files, **raw)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A committed artifact, to read from. `local_folder` and `read` check every byte against the manifest."""
+
+    location: Location
+    manifest: Manifest
+
+    @property
+    def kind(self) -> Kind:
+        return self.manifest.kind
+
+    @property
+    def fingerprint(self) -> str:
+        return self.manifest.fingerprint
+
+    @property
+    def uri(self) -> str:
+        return self.location.uri
+
+    @property
+    def content_hash(self) -> str:
+        """One hash over all files: SHA-256 of their paths, sizes and hashes in order."""
+        lines = "".join(f"{f.path} {f.size} {f.sha256}\n" for f in sorted(self.manifest.files, key=lambda f: f.path))
+        return storage.sha256_of_bytes(lines.encode())
+
+    def entries(self, prefix: str = "") -> list[FileEntry]:
+        return [entry for entry in self.manifest.files if entry.path.startswith(prefix)]
+
+    def read(self, path: str) -> bytes:
+        """The verified content of one file. Raises ArtifactError where it is missing or changed."""
+        entry = next((e for e in self.manifest.files if e.path == path), None)
+        if entry is None:
+            raise ArtifactError(f"{self} has no file {path}", "", "use a file that its manifest names")
+        data = storage.read_bytes(self.location / path)
+        if len(data) != entry.size or storage.sha256_of_bytes(data) != entry.sha256:
+            raise _changed(self, path)
+        return data
+
+    def verify(self, prefix: str = "") -> None:
+        """Hash every file below `prefix`. Raises ArtifactError that names the first missing or changed one."""
+        for entry in self.entries(prefix):
+            file = self.location / entry.path
+            if storage.kind_of(file) != "file":
+                raise ArtifactError(f"{self} lacks the file {entry.path}", "", _remedy(self))
+            if storage.sha256_of(file) != entry.sha256:
+                raise _changed(self, entry.path)
+
+    def local_folder(self, verify: bool = True) -> Path:
+        """A local folder with the artifact's files, for memory mapping and for libraries that want a path: the artifact's
+        own folder on a local store, else a copy that this machine keeps."""
+        if self.location.is_local:
+            if verify:
+                self.verify()
+            return Path(self.location.path)
+        folder = Path(tempfile.gettempdir()) / f"hanlin-{os.getuid()}" / "artifacts" / f"{self.kind}-{self.location.name}"
+        here = Artifact(storage.locate(str(folder)), self.manifest)
+        if folder.exists():
+            with contextlib.suppress(ArtifactError):
+                here.verify()
+                return folder
+            shutil.rmtree(folder)
+        partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        storage.download(self.location, partial)
+        Artifact(storage.locate(str(partial)), self.manifest).verify()
+        try:
+            partial.replace(folder)
+        except OSError:  # another process of this machine was first
+            shutil.rmtree(partial)
+        return folder
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.location.name}"
+
+
+def _remedy(artifact: Artifact) -> str:
+    return f"delete {artifact.location} and run the recipe again to rebuild it, or restore it from a backup"
+
+
+def _changed(artifact: Artifact, path: str) -> ArtifactError:
+    return ArtifactError(f"the file {path} of {artifact} differs from its manifest", "an artifact never changes", _remedy(artifact))
+
+
+class Draft:
+    """An artifact being written. Put files below `location`, fill `counts` and `metrics`; the store commits it."""
+
+    def __init__(self, work: Work, location: Location) -> None:
+        self.work, self.location = work, location
+        self.counts: dict[str, int] = {}
+        self.metrics: dict[str, float] = {}
+        self.recipe: Mapping[str, Json] = {}
+
+    def write(self, path: str, data: bytes) -> None:
+        storage.write_bytes(self.location / path, data)
+
+    def upload(self, source: Path, path: str = "") -> None:
+        storage.upload(source, self.location / path if path else self.location)
+
+
+class ArtifactStore:
+    """All artifacts below one URI: `<root>/<kind>/<fingerprint>/`. Local folders and object stores alike."""
+
+    def __init__(self, root: str) -> None:
+        self.root = storage.locate(root)
+
+    @property
+    def uri(self) -> str:
+        return self.root.uri
+
+    def find(self, work: Work) -> Artifact | None:
+        """The committed artifact of this work, or None where it is still to be done."""
+        return self._open(self._folder(work.kind, work.folder))
+
+    def open(self, kind: Kind, name: str) -> Artifact:
+        """The artifact with this fingerprint (or folder name), or an unambiguous beginning of it."""
+        artifact = self._open(self._folder(kind, name))
+        if artifact is None:
+            matches = [n for n in storage.list_folders(self.root / kind) if n.startswith(name)] if name else []
+            artifact = self._open(self._folder(kind, matches[0])) if len(matches) == 1 else None
+        if artifact is None:
+            raise ArtifactError(f"no {kind} {name!r} in {self.root}", "", "list what there is with `hanlin artifacts list`")
+        return artifact
+
+    def artifacts(self, kind: Kind | None = None, prefix: str = "") -> Iterator[Artifact]:
+        """Every committed artifact (of one kind, with a folder name that begins with `prefix`), in order of name."""
+        for each in (kind,) if kind else KINDS:
+            for name in storage.list_folders(self.root / each):
+                if name.startswith(prefix) and (artifact := self._open(self._folder(each, name))):
+                    yield artifact
+
+    @contextlib.contextmanager
+    def draft(self, work: Work, recipe: Mapping[str, Json] | None = None) -> Iterator[Draft]:
+        """Write an artifact; it is committed when the block ends without an exception, else nothing of it remains.
+
+        Local stores: written beside and renamed. Object stores: written in place, where the manifest, put last, makes
+        it exist. Two writers of the same work end with one artifact, complete.
+        """
+        final = self._folder(work.kind, work.folder)
+        staging = self.root / _STAGING / f"{work.kind}-{work.folder}-{uuid.uuid4().hex[:8]}" if final.is_local else final
+        with storage.plain_errors("creating", staging):
+            staging.filesystem.create_dir(staging.path, recursive=True)
+        draft, start = Draft(work, staging), time.monotonic()
+        draft.recipe = recipe or {}
+        try:
+            yield draft
+            manifest = _manifest(draft, time.monotonic() - start)
+            storage.write_bytes(staging / MANIFEST, manifest.to_json())
+            if final.is_local:
+                _rename(staging, final)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                storage.delete_folder(staging)
+            raise
+
+    def set_ref(self, recipe: str, artifact: Artifact) -> None:
+        """Remember this artifact as the recipe's newest of its kind, so that the next stage finds it."""
+        data = json.dumps({"name": artifact.location.name, "fingerprint": artifact.fingerprint}).encode()
+        storage.write_bytes(self.root / _REFS / recipe / f"{artifact.kind}.json", data)
+
+    def ref(self, recipe: str, kind: Kind) -> Artifact:
+        """The recipe's newest artifact of this kind. Raises ArtifactError that names the command that makes one."""
+        file = self.root / _REFS / recipe / f"{kind}.json"
+        if storage.kind_of(file) != "file":
+            raise ArtifactError(
+                f"recipe {recipe!r} has no {kind} yet in {self.root}", "", f"run the stage that makes it ({_MADE_BY[kind]})"
+            )
+        return self.open(kind, str(json.loads(storage.read_bytes(file))["name"]))
+
+    def refs(self) -> Iterator[tuple[str, Artifact]]:
+        """Every (recipe, artifact) that a reference holds."""
+        for recipe in storage.list_folders(self.root / _REFS):
+            for kind in KINDS:
+                with contextlib.suppress(ArtifactError):
+                    yield recipe, self.ref(recipe, kind)
+
+    def garbage(self, keep: Iterable[str] = ()) -> list[Location]:
+        """Folders that nothing holds: neither a reference nor `keep` (fingerprints), directly or as an input of what they
+        hold; folders that were never committed come first."""
+        present = list(self.artifacts())
+        inputs = {artifact.fingerprint: set(artifact.manifest.inputs.values()) for artifact in present}
+        held, todo = set[str](), {artifact.fingerprint for _, artifact in self.refs()} | set(keep)
+        while todo:
+            fingerprint = todo.pop()
+            held.add(fingerprint)
+            todo |= inputs.get(fingerprint, set()) - held
+        folders = {artifact.location.path for artifact in present}
+        broken = [self.root / _STAGING / name for name in storage.list_folders(self.root / _STAGING)]
+        broken += [
+            self.root / kind / name
+            for kind in KINDS
+            for name in storage.list_folders(self.root / kind)
+            if (self.root / kind / name).path not in folders
+        ]
+        return broken + [artifact.location for artifact in present if artifact.fingerprint not in held]
+
+    def _folder(self, kind: Kind, name: str) -> Location:
+        return self.root / kind / name
+
+    def _open(self, folder: Location) -> Artifact | None:
+        file = folder / MANIFEST
+        if storage.kind_of(file) != "file":
+            return None
+        try:
+            return Artifact(folder, Manifest.from_json(storage.read_bytes(file)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"the manifest of {folder} cannot be read ({error})", "", f"delete {folder} and run again") from error
+
+
+_MADE_BY: Mapping[Kind, str] = {
+    "corpus": "python -m workloads.corpus RECIPE",
+    "tokenizer": "python -m workloads.tokenizer RECIPE",
+    "tokens": "python -m workloads.tokenizer RECIPE",
+    "checkpoint": "python -m workloads.training RECIPE",
+    "model": "python -m workloads.training RECIPE",
+    "evaluation": "python -m workloads.evaluation RECIPE",
+}
+
+
+def _manifest(draft: Draft, seconds: float) -> Manifest:
+    work = draft.work
+    stats = [file for file in storage.list_files(draft.location) if file.path != MANIFEST]
+    files = tuple(FileEntry(file.path, file.size, storage.sha256_of(draft.location / file.path)) for file in stats)
+    return Manifest(
+        kind=work.kind,
+        fingerprint=work.fingerprint,
+        stage_version=work.stage_version,
+        spec=dict(work.spec),
+        inputs=dict(work.inputs),
+        versions=library_versions(),
+        files=files,
+        counts=dict(draft.counts),
+        metrics=dict(draft.metrics),
+        seconds=round(seconds, 3),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        recipe=dict(draft.recipe),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Installed versions of what can change a result."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def _rename(staging: Location, final: Location) -> None:
+    target = Path(final.path)
+    with storage.plain_errors("committing", final):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not (target / MANIFEST).exists():
+            shutil.rmtree(target)
+        try:
+            Path(staging.path).rename(target)
+        except OSError:
+            if not (target / MANIFEST).exists():
+                raise
+            storage.delete_folder(staging)  # another run did the same work and was first
+
+
+def fingerprint_of_files(files: Iterable[tuple[str, Location, int, int]]) -> str:
+    """One fingerprint for raw input: (name, location, size in bytes, time of change in ns) of each file.
+
+    Files up to 64 MiB are hashed whole; of a larger one the size, the time of change and the name stand for the content.
+    """
+    lines = []
+    for name, location, size, changed_ns in files:
+        content = storage.sha256_of(location) if size <= 64 << 20 else f"changed {changed_ns}"
+        lines.append(f"{name} {size} {content}\n")
+    return storage.sha256_of_bytes("".join(sorted(lines)).encode())[:20]

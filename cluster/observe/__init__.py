@@ -1,0 +1,1 @@
+"""What a run tells: logs, progress and metrics. Not for deciding anything."""

@@ -1,0 +1,173 @@
+"""A Ray session: start a private one on this machine, or join the one at an address or that submitted this job.
+
+It ends only what it started. Not for nodes that come and go: those are the cluster's provider's.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from cluster.errors import AddressError, Interrupted, ResourceError, TokenError
+
+_OBJECT_STORE_BYTES = 2 << 30  # a private session shares the machine with a person; larger blocks spill to disk
+
+
+@dataclass(frozen=True)
+class Session:
+    """The Ray that this process is a driver of. `log_folder` is empty where the session is not ours."""
+
+    address: str
+    private: bool
+    cpus: float
+    gpus: float
+    log_folder: str = ""
+
+
+@contextmanager
+def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterator[Session]:
+    """Be a Ray driver for the time of the block.
+
+    `address`: `host:port` of a cluster, else RAY_ADDRESS (set inside a submitted job), else a private session with
+    `cpus` logical processors (0: all), token authentication on and every port on loopback.
+    Raises AddressError or TokenError where the cluster does not answer or refuses the token.
+    """
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    with stop_on_sigterm():
+        if address:
+            yield from _join(address)
+        else:
+            yield from _private(cpus, dashboard)
+
+
+def _join(address: str) -> Iterator[Session]:
+    import ray
+
+    if _has_token():
+        use_token()
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise _refused(address, error) from error
+    try:
+        quiet_ray_data()
+        yield _describe(address, private=False)
+    finally:
+        ray.shutdown()
+
+
+def _refused(address: str, error: Exception) -> AddressError | TokenError:
+    text = str(error)
+    if any(word in text.lower() for word in ("token", "unauthenticated", "authentication")):
+        return TokenError(
+            f"the cluster at {address} refused the authentication token",
+            "RAY_AUTH_TOKEN, or the file RAY_AUTH_TOKEN_PATH names, holds the cluster's token",
+            "fetch the token again from the cluster's head",
+        )
+    return AddressError(f"no Ray cluster answers at {address}", "host:port of its head", "check the address and that the head is up")
+
+
+def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    use_token()
+    import ray
+
+    folder = tempfile.mkdtemp(prefix="hl-", dir="/tmp")  # short: Ray's socket paths must stay under 107 bytes
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus or None,
+            include_dashboard=dashboard,
+            dashboard_host="127.0.0.1",
+            object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _temp_dir=folder,
+            _node_ip_address="127.0.0.1",
+        )
+        quiet_ray_data()
+        yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _describe(address: str, private: bool, log_folder: str = "") -> Session:
+    import ray
+
+    total = ray.cluster_resources()
+    return Session(address, private, total.get("CPU", 0.0), total.get("GPU", 0.0), log_folder)
+
+
+def _has_token() -> bool:
+    return bool(os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")) or (
+        Path("~/.ray/auth_token").expanduser().exists()
+    )
+
+
+def use_token() -> None:
+    """Turn token authentication on in this process and those it starts, also where Ray is imported already.
+
+    Ray reads the mode once, at import; an explicit address sends no token unless the mode is set (Ray 2.60).
+    """
+    os.environ["RAY_AUTH_MODE"] = "token"
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+def quiet_ray_data() -> None:
+    """One display is ours: Ray Data's own progress bars and notices stay out of it."""
+    from ray.data import DataContext
+
+    DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"ray\..*")
+
+
+def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> None:
+    """Refuse at once what the cluster can never place. Raises ResourceError.
+
+    An autoscaling cluster may grow: only a private or fixed session is held to what it has now.
+    """
+    import ray
+
+    total = ray.cluster_resources()
+    for name, wanted, key in (("GPUs", gpus, "GPU"), ("CPUs", cpus, "CPU")):
+        if wanted > total.get(key, 0.0):
+            raise ResourceError(
+                f"{for_what} asks for {wanted:g} {name}",
+                f"this session has {total.get(key, 0.0):g}",
+                "lower `training.workers` or `training.gpus_per_worker`, or run on a larger cluster with --address",
+            )
+
+
+@contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that both leave the same restartable state (main thread only)."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Interrupted("asked to stop (SIGTERM)", "", "run the same command again to go on")
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,75 @@
+"""What every stage does the same way: look whether the work is done, else do it, commit, and remember it for the next.
+
+Not for the order of stages (app/pipeline.py) and not for what a stage does (workloads/).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import Field
+
+from cluster.artifacts import Artifact, ArtifactStore, Draft, Json, Work
+from cluster.config import RecipeFile, Spec
+from cluster.observe.progress import Reporter, Value
+
+
+class RunSpec(Spec):
+    """The top of a recipe: what is the same for every stage."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="name of the run and of the registered model")
+    store: str = Field("runs", description="folder or URI of all artifacts; relative to the recipe")
+    seed: int = Field(0, ge=0, description="seed of everything random")
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage is given beside its own spec and inputs. `folder` is where the recipe's relative paths start."""
+
+    name: str
+    store: ArtifactStore
+    reporter: Reporter
+    seed: int = 0
+    folder: Path = field(default_factory=Path.cwd)
+    recipe: Mapping[str, Json] = field(default_factory=dict)
+
+    def resolve(self, path: str) -> str:
+        """A path or URI of the recipe, made absolute."""
+        return path if "://" in path else str((self.folder / Path(path).expanduser()).resolve())
+
+
+def open_context(recipe: RecipeFile, reporter: Reporter) -> StageContext:
+    """The context of a recipe file, from its top-level keys alone."""
+    header = {key: value for key, value in recipe.values.items() if key in RunSpec.model_fields}
+    run = RecipeFile(recipe.source, recipe.folder, header, recipe.lines).whole(RunSpec)
+    context = StageContext(run.name, ArtifactStore("."), reporter, run.seed, recipe.folder, recipe.values)
+    return StageContext(run.name, ArtifactStore(context.resolve(run.store)), reporter, run.seed, recipe.folder, recipe.values)
+
+
+def run_stage(
+    context: StageContext, stage: str, unit: str, work: Work, build: Callable[[Draft], Mapping[str, Value] | None]
+) -> Artifact:
+    """The artifact of `work`: found, or made by `build`, which fills the draft and may return facts to show.
+
+    Does nothing if done. Whatever `build` raises, nothing half-made is left behind.
+    """
+    done = context.store.find(work)
+    if done is not None:
+        context.store.set_ref(context.name, done)
+        context.reporter.finish(stage, "already done", **{work.kind: done.location.name})
+        return done
+    context.reporter.start(stage, unit)
+    facts: Mapping[str, Value] | None = None
+    try:
+        with context.store.draft(work, context.recipe) as draft:
+            facts = build(draft)
+    except KeyboardInterrupt:
+        context.reporter.finish(stage, "stopped")
+        raise
+    except BaseException:
+        context.reporter.finish(stage, "failed")
+        raise
+    artifact = context.store.open(work.kind, work.folder)
+    context.store.set_ref(context.name, artifact)
+    context.reporter.finish(stage, "done", **{work.kind: artifact.location.name}, **(facts or {}))
+    return artifact

@@ -1,0 +1,1 @@
+"""What runs on Ray: a folder per workload; they meet through artifacts only."""

@@ -1,0 +1,1 @@
+"""Ray Data: read, clean, deduplicate, report."""

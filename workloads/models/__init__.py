@@ -1,0 +1,1 @@
+"""Architectures, their size and cost, and their files. torch, no Ray."""

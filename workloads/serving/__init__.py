@@ -1,0 +1,1 @@
+"""A replica on Ray Serve around an engine."""

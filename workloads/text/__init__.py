@@ -1,0 +1,1 @@
+"""Pure functions on str: normalise, fold, quality, repetition. No Ray, no torch."""

@@ -1,0 +1,1 @@
+"""Train a tokenizer, measure it, encode and pack into fixed-length token rows."""

@@ -1,0 +1,1 @@
+"""Order, step, loop and Ray Train: from token rows to a model."""
