@@ -171,7 +171,9 @@ def _remedy(artifact: Artifact) -> str:
 
 
 def _changed(artifact: Artifact, path: str) -> ArtifactError:
-    return ArtifactError(f"the file {path} of {artifact} differs from its manifest", "an artifact never changes", _remedy(artifact))
+    return ArtifactError(
+        f"the file {path} of {artifact} differs from its manifest", "an artifact never changes", _remedy(artifact)
+    )
 
 
 class Draft:
@@ -296,7 +298,9 @@ class ArtifactStore:
         try:
             return Artifact(folder, Manifest.from_json(storage.read_bytes(file)))
         except (ValueError, TypeError, KeyError) as error:
-            raise ArtifactError(f"the manifest of {folder} cannot be read ({error})", "", f"delete {folder} and run again") from error
+            raise ArtifactError(
+                f"the manifest of {folder} cannot be read ({error})", "", f"delete {folder} and run again"
+            ) from error
 
 
 _MADE_BY: Mapping[Kind, str] = {

@@ -3,6 +3,7 @@
 Not for what the keys mean: each workload's spec says that; app/recipe.py composes them into one recipe.
 """
 
+import contextlib
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -139,10 +140,8 @@ def _apply(override: str, values: dict[str, Any], lines: dict[Path_, int]) -> No
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not valid YAML ({error})", "", "quote it") from error
     if isinstance(value, str):  # YAML 1.1 reads 3e-4 as text
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value) if any(c.isdigit() for c in value) else value
-        except ValueError:
-            pass
     target = values
     for key in keys[:-1]:
         inner = target.setdefault(key, {})

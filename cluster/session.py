@@ -74,7 +74,9 @@ def _refused(address: str, error: Exception) -> AddressError | TokenError:
             "RAY_AUTH_TOKEN, or the file RAY_AUTH_TOKEN_PATH names, holds the cluster's token",
             "fetch the token again from the cluster's head",
         )
-    return AddressError(f"no Ray cluster answers at {address}", "host:port of its head", "check the address and that the head is up")
+    return AddressError(
+        f"no Ray cluster answers at {address}", "host:port of its head", "check the address and that the head is up"
+    )
 
 
 def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
@@ -105,9 +107,7 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
 
 
 def _describe(address: str, private: bool, log_folder: str = "") -> Session:
-    import ray
-
-    total = ray.cluster_resources()
+    total = _resources()
     return Session(address, private, total.get("CPU", 0.0), total.get("GPU", 0.0), log_folder)
 
 
@@ -117,16 +117,23 @@ def _has_token() -> bool:
     )
 
 
+def _resources() -> dict[str, float]:
+    import ray
+
+    total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return total
+
+
 def use_token() -> None:
     """Turn token authentication on in this process and those it starts, also where Ray is imported already.
 
     Ray reads the mode once, at import; an explicit address sends no token unless the mode is set (Ray 2.60).
     """
     os.environ["RAY_AUTH_MODE"] = "token"
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray import _raylet
 
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    _raylet.Config.initialize("")  # type: ignore[attr-defined]
+    _raylet.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[attr-defined]
 
 
 def quiet_ray_data() -> None:
@@ -143,9 +150,7 @@ def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> Non
 
     An autoscaling cluster may grow: only a private or fixed session is held to what it has now.
     """
-    import ray
-
-    total = ray.cluster_resources()
+    total = _resources()
     for name, wanted, key in (("GPUs", gpus, "GPU"), ("CPUs", cpus, "CPU")):
         if wanted > total.get(key, 0.0):
             raise ResourceError(
@@ -159,7 +164,7 @@ def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> Non
 def stop_on_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, so that both leave the same restartable state (main thread only)."""
 
-    def stop(signum: int, frame: FrameType | None) -> None:
+    def stop(_signum: int, _frame: FrameType | None) -> None:
         raise Interrupted("asked to stop (SIGTERM)", "", "run the same command again to go on")
 
     try:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from cluster.artifacts import Artifact, ArtifactStore, Draft, Json, Work
 from cluster.config import RecipeFile, Spec
+from cluster.errors import Interrupted
 from cluster.observe.progress import Reporter, Value
 
 
@@ -63,7 +64,7 @@ def run_stage(
     try:
         with context.store.draft(work, context.recipe) as draft:
             facts = build(draft)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         context.reporter.finish(stage, "stopped")
         raise
     except BaseException:

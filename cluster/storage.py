@@ -12,10 +12,9 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from urllib.parse import parse_qs, urlsplit
 
-from pyarrow import fs
+from pyarrow import NativeFile, fs
 
 from cluster.errors import StorageError
 
@@ -88,10 +87,10 @@ def _locate_s3(uri: str) -> Location:
     parts = urlsplit(uri)
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     endpoint = options.get("endpoint_override") or os.environ.get("AWS_ENDPOINT_URL", "")
-    scheme = options.get("scheme") or ("http" if endpoint.startswith("http://") else "https")
+    plain = "http" in (options.get("scheme"), endpoint.partition("://")[0])
     filesystem = fs.S3FileSystem(
         endpoint_override=endpoint.split("://")[-1] or None,
-        scheme=scheme,
+        scheme="http" if plain else "https",
         region=options.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         allow_bucket_creation=options.get("allow_bucket_creation") == "true",
     )
@@ -169,7 +168,7 @@ def write_bytes(file: Location, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def open_output(file: Location) -> Iterator[IO[bytes]]:
+def open_output(file: Location) -> Iterator[NativeFile]:
     """A stream to write a large file; for drafts only, since a reader could see a part of it."""
     with plain_errors("writing", file):
         if file.is_local:

@@ -13,18 +13,17 @@ import ray
 from cluster.observe.progress import Reporter, Value
 
 _POLL_SECONDS = 0.5
-Event = tuple[str, int, dict[str, Value]]
+Event = tuple[str, int, int, dict[str, Value]]
 
 
-@ray.remote(num_cpus=0, max_concurrency=4)
 class _Board:
     def __init__(self) -> None:
         self._events: dict[str, Event] = {}
         self._stop = False
 
-    def post(self, stage: str, done: int, facts: dict[str, Value]) -> bool:
+    def post(self, stage: str, done: int, total: int, facts: dict[str, Value]) -> bool:
         """Keep the newest event of a stage; answers whether a stop was asked for."""
-        self._events[stage] = (stage, done, facts)
+        self._events[stage] = (stage, done, total, facts)
         return self._stop
 
     def take(self) -> list[Event]:
@@ -41,28 +40,36 @@ class Board:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def post(self, stage: str, done: int, **facts: Value) -> Any:
-        """Tell `done` units of a stage; returns at once an object reference to `True` once a stop was asked for."""
-        return self._actor.post.remote(stage, done, facts)
+    def post(self, stage: str, done: int, total: int = 0, **facts: Value) -> Any:
+        """Tell `done` units of a stage (of `total`; 0: unchanged). Returns at once; the object reference that comes
+        back resolves to True once a stop was asked for."""
+        return self._actor.post.remote(stage, done, total, facts)
 
     def ask_to_stop(self) -> None:
         """Ask the remote processes to end at their next safe place."""
         ray.get(self._actor.ask_to_stop.remote())
 
     def take(self) -> list[Event]:
-        return ray.get(self._actor.take.remote())  # type: ignore[no-any-return]
+        events: list[Event] = ray.get(self._actor.take.remote())
+        return events
+
+    def close(self) -> None:
+        ray.kill(self._actor)
 
 
 @contextmanager
 def open_board(reporter: Reporter) -> Iterator[Board]:
     """A board whose events reach `reporter` for the time of the block."""
-    board = Board(_Board.remote())
+    board = Board(ray.remote(_Board).options(num_cpus=0).remote())
     ended = threading.Event()
+
+    def pass_on() -> None:
+        for stage, done, total, facts in board.take():
+            reporter.advance(stage, done, total or None, **facts)
 
     def relay() -> None:
         while not ended.wait(_POLL_SECONDS):
-            for stage, done, facts in board.take():
-                reporter.advance(stage, done, **facts)
+            pass_on()
 
     thread = threading.Thread(target=relay, name="hanlin-board", daemon=True)
     thread.start()
@@ -71,6 +78,5 @@ def open_board(reporter: Reporter) -> Iterator[Board]:
     finally:
         ended.set()
         thread.join()
-        for stage, done, facts in board.take():
-            reporter.advance(stage, done, **facts)
-        ray.kill(board._actor)
+        pass_on()
+        board.close()

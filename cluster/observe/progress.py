@@ -124,7 +124,10 @@ class LineReporter(_Tracking):
         self._last = 0.0
 
     def _show_start(self, state: StageState) -> None:
-        self._write("stage_start", {"stage": state.name} | ({"total": state.total} if state.total else {}))
+        facts: dict[str, Value] = {"stage": state.name}
+        if state.total:
+            facts["total"] = state.total
+        self._write("stage_start", facts)
         self._last = time.monotonic()
 
     def _show_advance(self, state: StageState) -> None:
