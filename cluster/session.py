@@ -4,22 +4,23 @@ It ends only what it started. Not for nodes that come and go: those are the clus
 """
 
 import logging
-import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 import psutil
 
+from cluster import environment
 from cluster.errors import AddressError, Interrupted, ResourceError, TokenError
 
+_CONNECT_SECONDS = 5.0
 _OBJECT_STORE_BYTES = 2 << 30  # a private session shares the machine with a person; larger blocks spill to disk
 
 
@@ -39,10 +40,10 @@ def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterat
     """Be a Ray driver for the time of the block.
 
     `address`: `host:port` of a cluster, else RAY_ADDRESS (set inside a submitted job), else a private session with
-    `cpus` logical processors (0: all), token authentication on and every port on loopback.
+    `cpus` logical processors (0: all), token authentication on and its dashboard on loopback (Ray's own ports listen on all interfaces and ask for the token).
     Raises AddressError or TokenError where the cluster does not answer or refuses the token.
     """
-    address = address or os.environ.get("RAY_ADDRESS", "")
+    address = address or environment.ray_address()
     with stop_on_sigterm():
         if address:
             yield from _join(address)
@@ -53,12 +54,13 @@ def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterat
 def _join(address: str) -> Iterator[Session]:
     import ray
 
-    if _has_token():
+    if environment.has_token():
         use_token()
+    _probe(address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise _refused(address, error) from error
+        raise _unreachable(address) from error
     try:
         quiet_ray_data()
         yield _describe(address, private=False)
@@ -66,24 +68,36 @@ def _join(address: str) -> Iterator[Session]:
         ray.shutdown()
 
 
-def _refused(address: str, error: Exception) -> AddressError | TokenError:
-    text = str(error)
-    if any(word in text.lower() for word in ("token", "unauthenticated", "authentication")):
-        return TokenError(
+def _probe(address: str) -> None:
+    """Tell at once, and apart, that nothing listens or that the token is refused; `ray.init` says neither, after 20 s."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.exceptions import AuthenticationError, RpcError
+
+    host, _, port = address.rpartition(":")
+    if address == "auto" or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+        GcsClient(address=address)
+    except AuthenticationError as error:
+        raise TokenError(
             f"the cluster at {address} refused the authentication token",
-            "RAY_AUTH_TOKEN, or the file RAY_AUTH_TOKEN_PATH names, holds the cluster's token",
+            "RAY_AUTH_TOKEN, or the file that RAY_AUTH_TOKEN_PATH names, holds the cluster's token",
             "fetch the token again from the cluster's head",
-        )
+        ) from error
+    except (OSError, RpcError) as error:
+        raise _unreachable(address) from error
+
+
+def _unreachable(address: str) -> AddressError:
     return AddressError(
         f"no Ray cluster answers at {address}", "host:port of its head", "check the address and that the head is up"
     )
 
 
 def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    use_token()
+    environment.default_to(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    use_token(secrets.token_hex(32))
     import ray
 
     folder = tempfile.mkdtemp(prefix="hl-", dir="/tmp")  # short: Ray's socket paths must stay under 107 bytes
@@ -97,7 +111,6 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
             log_to_driver=False,
             logging_level=logging.WARNING,
             _temp_dir=folder,
-            _node_ip_address="127.0.0.1",
         )
         quiet_ray_data()
         yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
@@ -111,12 +124,6 @@ def _describe(address: str, private: bool, log_folder: str = "") -> Session:
     return Session(address, private, total.get("CPU", 0.0), total.get("GPU", 0.0), log_folder)
 
 
-def _has_token() -> bool:
-    return bool(os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")) or (
-        Path("~/.ray/auth_token").expanduser().exists()
-    )
-
-
 def _resources() -> dict[str, float]:
     import ray
 
@@ -124,12 +131,12 @@ def _resources() -> dict[str, float]:
     return total
 
 
-def use_token() -> None:
+def use_token(token: str = "") -> None:
     """Turn token authentication on in this process and those it starts, also where Ray is imported already.
 
     Ray reads the mode once, at import; an explicit address sends no token unless the mode is set (Ray 2.60).
     """
-    os.environ["RAY_AUTH_MODE"] = "token"
+    environment.set_token_mode(token)
     from ray import _raylet
 
     _raylet.Config.initialize("")  # type: ignore[attr-defined]

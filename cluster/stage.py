@@ -23,9 +23,14 @@ class RunSpec(Spec):
     seed: int = Field(0, ge=0, description="seed of everything random")
 
 
+def _nothing() -> None:
+    """The surroundings are ready already."""
+
+
 @dataclass(frozen=True)
 class StageContext:
-    """What a stage is given beside its own spec and inputs. `folder` is where the recipe's relative paths start."""
+    """What a stage is given beside its own spec and inputs. `folder` is where the recipe's relative paths start;
+    `before_work` is called when a stage finds that it has something to do (a Ray session starts then, not before)."""
 
     name: str
     store: ArtifactStore
@@ -33,18 +38,30 @@ class StageContext:
     seed: int = 0
     folder: Path = field(default_factory=Path.cwd)
     recipe: Mapping[str, Json] = field(default_factory=dict)
+    before_work: Callable[[], None] = _nothing
 
     def resolve(self, path: str) -> str:
         """A path or URI of the recipe, made absolute."""
-        return path if "://" in path else str((self.folder / Path(path).expanduser()).resolve())
+        return resolve_path(self.folder, path)
 
 
-def open_context(recipe: RecipeFile, reporter: Reporter) -> StageContext:
-    """The context of a recipe file, from its top-level keys alone."""
+def resolve_path(folder: Path, path: str) -> str:
+    """A URI as it is; a local path made absolute from `folder`."""
+    return path if "://" in path else str((folder / Path(path).expanduser()).resolve())
+
+
+def open_context(
+    recipe: RecipeFile,
+    reporter: Reporter,
+    before_work: Callable[[], None] = _nothing,
+    resolved: Mapping[str, Json] | None = None,
+) -> StageContext:
+    """The context of a recipe file, from its top-level keys alone. `resolved` is the whole recipe with all defaults,
+    where the caller knows it; it is saved with every artifact."""
     header = {key: value for key, value in recipe.values.items() if key in RunSpec.model_fields}
     run = RecipeFile(recipe.source, recipe.folder, header, recipe.lines).whole(RunSpec)
-    context = StageContext(run.name, ArtifactStore("."), reporter, run.seed, recipe.folder, recipe.values)
-    return StageContext(run.name, ArtifactStore(context.resolve(run.store)), reporter, run.seed, recipe.folder, recipe.values)
+    store = ArtifactStore(resolve_path(recipe.folder, run.store))
+    return StageContext(run.name, store, reporter, run.seed, recipe.folder, resolved or recipe.values, before_work)
 
 
 def run_stage(
@@ -59,6 +76,7 @@ def run_stage(
         context.store.set_ref(context.name, done)
         context.reporter.finish(stage, "already done", **{work.kind: done.location.name})
         return done
+    context.before_work()
     context.reporter.start(stage, unit)
     facts: Mapping[str, Value] | None = None
     try:

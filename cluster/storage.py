@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pyarrow import NativeFile, fs
 
+from cluster import environment
 from cluster.errors import StorageError
 
 _BLOCK = 4 << 20
@@ -86,12 +87,12 @@ def locate(uri: str) -> Location:
 def _locate_s3(uri: str) -> Location:
     parts = urlsplit(uri)
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    endpoint = options.get("endpoint_override") or os.environ.get("AWS_ENDPOINT_URL", "")
+    endpoint = options.get("endpoint_override") or environment.s3_endpoint()
     plain = "http" in (options.get("scheme"), endpoint.partition("://")[0])
     filesystem = fs.S3FileSystem(
         endpoint_override=endpoint.split("://")[-1] or None,
         scheme="http" if plain else "https",
-        region=options.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        region=options.get("region") or environment.s3_region(),
         allow_bucket_creation=options.get("allow_bucket_creation") == "true",
     )
     return Location(filesystem, parts.netloc + parts.path, uri)

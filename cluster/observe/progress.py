@@ -144,7 +144,8 @@ class LineReporter(_Tracking):
 
     def _show_finish(self, state: StageState) -> None:
         seconds = round(state.ended - state.started, 1)
-        self._write("stage_end", {"stage": state.name, "outcome": state.outcome, "seconds": seconds} | state.facts)
+        facts: dict[str, Value] = {"stage": state.name, "outcome": state.outcome, "seconds": seconds}
+        self._write("stage_end", facts | state.facts)
 
     def note(self, event: str, **facts: Value) -> None:
         with self._lock:

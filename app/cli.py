@@ -1,0 +1,31 @@
+"""`hanlin ...`: every verb, nothing but parsing and printing. What the verbs do is in the modules they call."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from app.commands import artifacts, endpoint, models, project, run
+from cluster.entry import exit_status
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run one verb; the exit status for the shell (0 done, 1 failed, 2 the user can mend it, 130 stopped)."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    return exit_status(lambda: command(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hanlin", description="From a company's own Chinese text to its own served language model."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for group in (project, run, artifacts, models, endpoint):
+        group.add_verbs(verbs)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""A revision behind HTTP for the time of a block: its Serve application, the gateway, and a ready answer."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.recipe import Recipe
+from app.registry.record import Revision, registry_place
+from cluster.errors import Interrupted
+from cluster.stage import StageContext
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a revision answers."""
+
+    url: str
+    revision: Revision
+
+
+@contextmanager
+def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "production") -> Iterator[Endpoint]:
+    """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
+    differ from what was registered, AddressError where the port is taken."""
+    from app.gateway.serve import start_gateway, stop_gateway, wait_ready
+    from app.registry.registry import load
+    from workloads.serving.deploy import deploy_revision, remove_revision
+
+    place = registry_place(recipe.registry, recipe.name, context.store)
+    revision, model = load(place, wanted)
+    context.before_work()
+    context.reporter.start("endpoint", "")
+    application = deploy_revision(recipe.serving, model, revision.label)
+    try:
+        url = start_gateway(recipe.serving, {revision.model: [(revision.label, application, 1.0)]})
+        wait_ready(url)
+        context.reporter.finish("endpoint", "done", url=url, revision=revision.label)
+        yield Endpoint(url, revision)
+    finally:
+        stop_gateway()
+        remove_revision(application)
+
+
+def wait_for_end() -> None:
+    """Wait for Ctrl-C or SIGTERM; both are a normal end of serving."""
+    ended = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: ended.set())
+    try:
+        while not ended.wait(3600):
+            pass
+    except Interrupted:
+        return
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,78 @@
+"""Recipe -> stages -> artifacts: what is done already is not done again. Ray starts only when something is to be done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from app.recipe import Recipe
+from app.registry.record import Revision
+from cluster.artifacts import Artifact
+from cluster.config import RecipeFile
+from cluster.observe.progress import Reporter
+from cluster.session import session
+from cluster.stage import StageContext, open_context
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of a recipe ends with."""
+
+    corpus: Artifact
+    tokenizer: Artifact
+    tokens: Artifact
+    model: Artifact
+    evaluation: Artifact
+    revision: Revision
+
+
+class LazySession:
+    """A Ray session that starts when first asked for and ends with the block; other blocks can share it."""
+
+    def __init__(self, address: str, cpus: int, reporter: Reporter) -> None:
+        self._address, self._cpus, self._reporter = address, cpus, reporter
+        self._stack = ExitStack()
+        self.started = False
+
+    def ensure(self) -> None:
+        """Start Ray unless it runs."""
+        if self.started:
+            return
+        self._reporter.start("ray", "")
+        running = self._stack.enter_context(session(self._address, self._cpus))
+        self.started = True
+        self._reporter.finish("ray", "done", address=running.address, cpus=running.cpus, gpus=running.gpus)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@contextmanager
+def lazy_session(address: str, cpus: int, reporter: Reporter) -> Iterator[LazySession]:
+    """A session for the time of the block, started on demand."""
+    lazy = LazySession(address, cpus, reporter)
+    try:
+        yield lazy
+    finally:
+        lazy.close()
+
+
+def context_of(file: RecipeFile, recipe: Recipe, reporter: Reporter, before_work: Callable[[], None]) -> StageContext:
+    """The context of a whole recipe: every artifact keeps the recipe with all defaults filled in."""
+    return open_context(file, reporter, before_work, recipe.to_json())
+
+
+def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
+    """Every stage in order. Raises what a stage raises; what was committed before stays and is not done again."""
+    from app.registry.stage import register
+    from workloads.corpus.stage import build_corpus
+    from workloads.evaluation.stage import evaluate_model
+    from workloads.tokenizer.stage import pack_tokens, train_tokenizer
+    from workloads.training.stage import train_model
+
+    corpus = build_corpus(recipe.corpus, context)
+    tokenizer = train_tokenizer(recipe.tokenizer, corpus, context)
+    tokens = pack_tokens(recipe.tokens, corpus, tokenizer, context)
+    model = train_model(recipe.training, recipe.model, tokens, tokenizer, context)
+    evaluation = evaluate_model(recipe.evaluation, model, corpus, context)
+    revision = register(recipe.registry, model, evaluation, context)
+    return Outcome(corpus, tokenizer, tokens, model, evaluation, revision)

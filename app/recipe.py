@@ -1,0 +1,34 @@
+"""The one YAML file: the specs of the workloads, composed. Not for what a key means: each spec says that itself."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from app.registry.spec import RegistrySpec
+from cluster.config import RecipeFile, read_recipe
+from cluster.stage import RunSpec
+from workloads.corpus.spec import CorpusSpec
+from workloads.evaluation.spec import EvaluationSpec
+from workloads.models.spec import ModelSpec
+from workloads.serving.spec import ServingSpec
+from workloads.tokenizer.spec import TokenizerSpec, TokensSpec
+from workloads.training.spec import TrainingSpec
+
+
+class Recipe(RunSpec):
+    """A whole recipe: frozen, every default filled in, unknown keys refused."""
+
+    corpus: CorpusSpec
+    tokenizer: TokenizerSpec = Field(default_factory=TokenizerSpec)
+    tokens: TokensSpec = Field(default_factory=TokensSpec)
+    model: ModelSpec = Field(default_factory=ModelSpec)
+    training: TrainingSpec = Field(default_factory=TrainingSpec)
+    evaluation: EvaluationSpec = Field(default_factory=EvaluationSpec)
+    registry: RegistrySpec = Field(default_factory=RegistrySpec)
+    serving: ServingSpec = Field(default_factory=ServingSpec)
+
+
+def load_recipe(path: str, overrides: Sequence[str] = ()) -> tuple[RecipeFile, Recipe]:
+    """The file as read and the recipe it resolves to. Raises RecipeError with the line and the nearest allowed key."""
+    file = read_recipe(path, overrides)
+    return file, file.whole(Recipe)

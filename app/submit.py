@@ -1,0 +1,100 @@
+"""Send a recipe to a running cluster through Ray's Jobs API and follow its log.
+
+The code travels with the job, so that the cluster needs only the dependencies. Data does not travel: inputs and store
+must be places that the cluster's machines can reach.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+import app
+import cluster
+import workloads
+from app.recipe import Recipe
+from cluster.config import RecipeFile
+from cluster.environment import has_token
+from cluster.errors import AddressError, Interrupted, TokenError, TrainingError, UserError
+from cluster.session import use_token
+from cluster.stage import resolve_path
+
+_PACKAGES = (app, cluster, workloads)
+
+
+def submit(file: RecipeFile, recipe: Recipe, address: str, on_text: Callable[[str], None], wait: bool = True) -> str:
+    """Submit `hanlin run` of this recipe to the dashboard at `address` (http://host:8265); the job's id.
+
+    With `wait`, passes the log on as it grows and returns when the job has succeeded. Raises AddressError or TokenError
+    where the cluster does not take the job, TrainingError where the job failed. Ctrl-C stops the job cleanly.
+    """
+    if has_token():
+        use_token()
+    from ray.job_submission import JobSubmissionClient
+
+    try:
+        client = JobSubmissionClient(address)
+        with tempfile.TemporaryDirectory(prefix="hanlin-job-") as folder:
+            _pack(Path(folder), file, recipe)
+            job = client.submit_job(
+                entrypoint="python -m app run recipe.yaml",
+                runtime_env={"working_dir": folder, "excludes": ["__pycache__"]},
+                metadata={"recipe": recipe.name},
+            )
+    except (ConnectionError, RuntimeError) as error:
+        raise _refused(address, error) from error
+    if wait:
+        _follow(client, job, on_text)
+    return job
+
+
+def _pack(folder: Path, file: RecipeFile, recipe: Recipe) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for package in _PACKAGES:
+        source = Path(cast(str, package.__file__)).parent
+        shutil.copytree(source, folder / source.name, ignore=ignore)
+    values = recipe.to_json() | {"store": resolve_path(file.folder, recipe.store)}
+    corpus = recipe.corpus.to_json()
+    corpus["inputs"] = [
+        item | {"path": resolve_path(file.folder, str(item["path"]))} for item in cast(list[dict[str, str]], corpus["inputs"])
+    ]
+    values["corpus"] = corpus
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def _follow(client: object, job: str, on_text: Callable[[str], None]) -> None:
+    from ray.job_submission import JobStatus, JobSubmissionClient
+
+    jobs = cast(JobSubmissionClient, client)
+
+    async def follow() -> None:
+        async for text in cast(AsyncIterator[str], jobs.tail_job_logs(job)):
+            on_text(text)
+
+    try:
+        asyncio.run(follow())
+    except (KeyboardInterrupt, Interrupted):
+        jobs.stop_job(job)
+        raise
+    if (status := jobs.get_job_status(job)) != JobStatus.SUCCEEDED:
+        raise TrainingError(
+            f"job {job} ended as {status}", "", "read the log above; the same command goes on from what is committed"
+        )
+
+
+def _refused(address: str, error: Exception) -> UserError:
+    if any(word in str(error).lower() for word in ("token", "401", "403", "unauthorized")):
+        return TokenError(
+            f"the cluster at {address} refused the authentication token",
+            "RAY_AUTH_TOKEN, or the file that RAY_AUTH_TOKEN_PATH names, holds the cluster's token",
+            "fetch the token again from the cluster's head",
+        )
+    return AddressError(
+        f"no Ray dashboard answers at {address}",
+        "an address like http://host:8265",
+        "check that the head is up and the port is forwarded",
+    )

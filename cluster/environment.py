@@ -1,0 +1,45 @@
+"""The one place that reads the environment for others. Never prints or returns a secret's value to a log."""
+
+import os
+from pathlib import Path
+
+
+def ray_address() -> str:
+    """Address of the cluster to join: set by hand, or by Ray inside a submitted job; empty for a private session."""
+    return os.environ.get("RAY_ADDRESS", "")
+
+
+def token_file() -> Path | None:
+    """The file that holds Ray's authentication token, where one is named or stands in its usual place."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if named:
+        return Path(named)
+    usual = Path("~/.ray/auth_token").expanduser()
+    return usual if usual.is_file() else None
+
+
+def has_token() -> bool:
+    """Whether this process can authenticate to a Ray cluster."""
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or token_file() is not None
+
+
+def s3_endpoint() -> str:
+    """The S3-protocol server to use instead of the provider's own; empty where none is set."""
+    return os.environ.get("AWS_ENDPOINT_URL", "")
+
+
+def s3_region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def set_token_mode(token: str = "") -> None:
+    """Turn token authentication on for this process and those it starts; with a token of its own where one is given."""
+    os.environ["RAY_AUTH_MODE"] = "token"
+    if token:
+        os.environ["RAY_AUTH_TOKEN"] = token
+
+
+def default_to(**values: str) -> None:
+    """Set variables that are not set yet."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)

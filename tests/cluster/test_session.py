@@ -1,0 +1,80 @@
+"""Sessions: private ones carry a token and leave nothing behind; what cannot be reached or placed is said in one line."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import Interrupted, ResourceError
+from cluster.session import Session, require, stop_on_sigterm
+
+JOIN = "from cluster.session import session\nwith session({address!r}): print('joined')"
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return subprocess.run([sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True, timeout=120)
+
+
+def test_more_than_the_session_has_is_refused_in_one_line(ray_session: Session) -> None:
+    require(cpus=1)
+    with pytest.raises(ResourceError, match=r"asks for 8 GPUs; this session has 0; lower"):
+        require(gpus=8, for_what="training")
+
+
+def test_a_private_session_has_a_token_and_only_loopback(ray_session: Session) -> None:
+    assert ray_session.private
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    assert os.environ["RAY_AUTH_TOKEN"] not in repr(ray_session)
+
+
+def test_a_stale_token_is_refused_in_one_line(ray_session: Session) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    done = run_python(JOIN.format(address=address), RAY_AUTH_TOKEN="stale" * 12, RAY_AUTH_MODE="token")
+    assert "joined" not in done.stdout
+    assert "TokenError" in done.stderr
+    assert "refused the authentication token" in done.stderr
+    assert "stalestale" not in done.stderr.rsplit("TokenError", 1)[-1]
+
+
+def test_the_right_token_joins(ray_session: Session) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    done = run_python(JOIN.format(address=address), RAY_AUTH_TOKEN=os.environ["RAY_AUTH_TOKEN"])
+    assert "joined" in done.stdout, done.stderr
+
+
+def test_an_address_where_nothing_answers() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = run_python(JOIN.format(address=f"127.0.0.1:{port}"))
+    assert done.returncode != 0
+    assert f"no Ray cluster answers at 127.0.0.1:{port}" in done.stderr
+
+
+def test_sigterm_becomes_an_interruption() -> None:
+    def stop_oneself() -> None:
+        with stop_on_sigterm():
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+
+    with pytest.raises(Interrupted, match="run the same command again"):
+        stop_oneself()
+
+
+@pytest.mark.slow
+def test_a_private_session_leaves_nothing_behind() -> None:
+    before = set(Path("/tmp").glob("hl-*"))
+    code = "import ray\nfrom cluster.session import session\nwith session(cpus=1) as s: print(s.log_folder, ray.cluster_resources()['CPU'])"
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    assert set(Path("/tmp").glob("hl-*")) <= before

@@ -1,0 +1,108 @@
+"""What a step is told as: one JSON line, tokens per second and the share of the processor's peak (MFU)."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+
+from cluster.artifacts import Json
+
+# Dense bf16 tensor-core peaks in FLOP/s, from NVIDIA's data sheets; the first name that occurs in the device's name holds.
+_GPU_PEAKS = (
+    ("H20", 148e12),  # before H200, and matched as a word: "NVIDIA H20"
+    ("H200", 989e12),
+    ("H100 PCIe", 756e12),
+    ("H100", 989e12),
+    ("H800", 989e12),
+    ("B200", 2250e12),
+    ("A100", 312e12),
+    ("A800", 312e12),
+    ("L40S", 362e12),
+    ("L20", 119.5e12),
+    ("A10", 125e12),
+    ("RTX 4090", 165e12),
+    ("RTX 3090", 71e12),
+)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One line of metrics.jsonl. Losses in nats per token; `tokens` are valid targets trained on so far, `seconds` the time
+    spent training so far, resumed runs included; rates are those since the last line."""
+
+    step: int
+    position: int
+    tokens: int
+    seconds: float
+    learning_rate: float
+    loss: float
+    gradient_norm: float
+    tokens_per_second: float
+    mfu: float
+    expected_steps: int = 0
+    heldout_loss: float | None = None
+    heldout_bits_per_character: float | None = None
+
+    def to_line(self) -> str:
+        values = {key: _rounded(value) for key, value in asdict(self).items() if value is not None}
+        return json.dumps(values)
+
+
+def _rounded(value: float | int) -> float | int:
+    return value if isinstance(value, int) else float(f"{value:.6g}")
+
+
+class Meter:
+    """Mean loss and speed over the steps since it was last read."""
+
+    def __init__(self) -> None:
+        self._loss, self._tokens, self._start = 0.0, 0, time.monotonic()
+
+    def add(self, loss_sum: float, tokens: int) -> None:
+        self._loss += loss_sum
+        self._tokens += tokens
+
+    def read(self) -> tuple[float, float]:
+        """(mean loss per token, tokens per second); starts again."""
+        now = time.monotonic()
+        loss, rate = self._loss / max(1, self._tokens), self._tokens / max(now - self._start, 1e-9)
+        self._loss, self._tokens, self._start = 0.0, 0, now
+        return loss, rate
+
+
+def bits_per_character(loss: float, tokens: int, characters: int) -> float:
+    """A loss in nats per token over text of `tokens` tokens and `characters` characters."""
+    return loss / math.log(2) * tokens / max(1, characters)
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s that this process can reach at best: the data sheet's for a known GPU, else a short matrix product's."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        for known, peak in _GPU_PEAKS:
+            if f"{known} " in f"{name} ":
+                return peak
+    return _measured_peak(device, dtype)
+
+
+def _measured_peak(device: torch.device, dtype: torch.dtype, size: int = 1024, rounds: int = 8) -> float:
+    left = torch.randn(size, size, generator=torch.Generator().manual_seed(0)).to(device, dtype)
+    best = math.inf
+    for _ in range(rounds):
+        start = time.perf_counter()
+        (left @ left)[0, 0].item()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+def training_curve(lines: Sequence[str]) -> dict[str, Json]:
+    """metrics.jsonl as series to draw: `train` [step, tokens, loss], `heldout` [step, tokens, loss, bits per character]."""
+    records = [json.loads(line) for line in lines]
+    train: list[Json] = [[r["step"], r["tokens"], r["loss"]] for r in records]
+    heldout: list[Json] = [
+        [r["step"], r["tokens"], r["heldout_loss"], r.get("heldout_bits_per_character")] for r in records if "heldout_loss" in r
+    ]
+    return {"train": train, "heldout": heldout}

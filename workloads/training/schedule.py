@@ -1,0 +1,79 @@
+"""The learning rate of a step, and the number of steps where time or a flat loss decides it. Pure arithmetic."""
+
+import math
+from dataclasses import dataclass
+
+from workloads.training.spec import TrainingSpec
+
+_CALIBRATION_STEPS = 8  # the first steps allocate memory and warm caches
+_CALIBRATION_SHARE = 0.05
+UNDECIDED = 0
+
+
+def learning_rate(spec: TrainingSpec, step: int, total: int) -> float:
+    """For the step with this number (from 0) of `total`; while the total is UNDECIDED: warm-up, then the peak.
+
+    The decay of wsd is 1 - sqrt (Hägele et al., arXiv 2405.18392).
+    """
+    warm = min(1.0, (step + 1) / spec.warmup_steps) if spec.warmup_steps else 1.0
+    return spec.learning_rate * min(warm, _decay(spec, step, total))
+
+
+def _decay(spec: TrainingSpec, step: int, total: int) -> float:
+    if total == UNDECIDED or spec.schedule == "constant":
+        return 1.0
+    if spec.schedule == "cosine":
+        span = max(1, total - spec.warmup_steps)
+        shape = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0, step - spec.warmup_steps) / span)))
+    else:
+        length = decay_steps(spec, total)
+        shape = 1 - math.sqrt(max(0, step - (total - length)) / length) if length else 1.0
+    return spec.final_share + (1 - spec.final_share) * shape
+
+
+def decay_steps(spec: TrainingSpec, total: int) -> int:
+    """Steps at the end in which wsd decays."""
+    return round(spec.decay_share * total) if spec.schedule == "wsd" else 0
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Decides the total number of steps as late as the schedule allows: cosine needs it once the speed is known, wsd and
+    constant only where the decay (or the end) begins. `limit` is what `steps` or `epochs` allow."""
+
+    spec: TrainingSpec
+    limit: int
+
+    def total_at_start(self) -> int:
+        """The total where neither time nor a flat loss can change it, else UNDECIDED."""
+        return self.limit if self.spec.minutes is None and self.spec.stop_when_flat is None else UNDECIDED
+
+    def total(self, step: int, seconds: float, first_seconds: float, flat: bool) -> int:
+        """The total after `step` steps in `seconds`, `first_seconds` of them in the first; UNDECIDED where it is too early.
+
+        Called until it decides; the caller keeps the answer (also in checkpoints), so that the schedule stays one curve.
+        """
+        spec = self.spec
+        if flat:
+            return min(self.limit, max(step, math.ceil(step / (1 - (spec.decay_share if spec.schedule == "wsd" else 0)))))
+        if spec.minutes is None:
+            return UNDECIDED if spec.stop_when_flat and step < self._last_moment(self.limit) else self.limit
+        expected = self.expected(step, seconds, first_seconds)
+        if expected == UNDECIDED or step < self._last_moment(expected):
+            return UNDECIDED
+        return expected
+
+    def expected(self, step: int, seconds: float, first_seconds: float) -> int:
+        """The total as far as can be foreseen; UNDECIDED before the speed is known."""
+        if self.spec.minutes is None:
+            return self.limit
+        budget = 60 * self.spec.minutes
+        over = seconds >= budget
+        if not over and (step < _CALIBRATION_STEPS or seconds < _CALIBRATION_SHARE * budget):
+            return UNDECIDED
+        per_step = (seconds - first_seconds) / (step - 1) if step > 1 else max(seconds, 1e-9)
+        return max(1, min(self.limit, step + int(max(0.0, budget - seconds) / max(per_step, 1e-9))))
+
+    def _last_moment(self, total: int) -> int:
+        """The step before which the total need not be known."""
+        return 0 if self.spec.schedule == "cosine" else total - decay_steps(self.spec, total)
