@@ -104,4 +104,4 @@ def _next_commands(console: Console, recipe: Path, outcome: Outcome, endpoint: E
     for purpose, command in rows:
         console.print(f"  {purpose:<24} {command}", highlight=False, soft_wrap=True)
     if keep:
-        console.print(f"\nServing {endpoint.revision.label} at {endpoint.url} until Ctrl-C.")
+        console.print(f"\nServing {endpoint.revision.name} at {endpoint.url} until Ctrl-C.")

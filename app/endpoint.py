@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.recipe import Recipe
-from app.registry.record import Revision, registry_place
+from app.registry.registry import open_registry
+from app.registry.revision import Revision
 from cluster.errors import Interrupted
 from cluster.stage import StageContext
 
@@ -25,18 +26,18 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
     differ from what was registered, AddressError where the port is taken."""
     from app.gateway.serve import start_gateway, stop_gateway, wait_ready
-    from app.registry.registry import load
     from workloads.serving.deploy import deploy_revision, remove_revision
 
-    place = registry_place(recipe.registry, recipe.name, context.store)
-    revision, model = load(place, wanted)
+    registry = open_registry(recipe.registry, context)
+    revision = registry.show(wanted)
+    model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
-    application = deploy_revision(recipe.serving, model, revision.label)
+    application = deploy_revision(recipe.serving, model, revision.name)
     try:
-        url = start_gateway(recipe.serving, {revision.model: [(revision.label, application, 1.0)]})
+        url = start_gateway(recipe.serving, {revision.model: [(revision.name, application, 1.0)]})
         wait_ready(url)
-        context.reporter.finish("endpoint", "done", url=url, revision=revision.label)
+        context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
     finally:
         stop_gateway()

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from app.recipe import Recipe
-from app.registry.record import Revision
+from app.registry.registry import open_registry
+from app.registry.revision import Revision
 from cluster.artifacts import Artifact
 from cluster.config import RecipeFile
 from cluster.observe.progress import Reporter
@@ -63,7 +64,6 @@ def context_of(file: RecipeFile, recipe: Recipe, reporter: Reporter, before_work
 
 def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
     """Every stage in order. Raises what a stage raises; what was committed before stays and is not done again."""
-    from app.registry.stage import register
     from workloads.corpus.stage import build_corpus
     from workloads.evaluation.stage import evaluate_model
     from workloads.tokenizer.stage import pack_tokens, train_tokenizer
@@ -74,5 +74,16 @@ def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
     tokens = pack_tokens(recipe.tokens, corpus, tokenizer, context)
     model = train_model(recipe.training, recipe.model, tokens, tokenizer, context)
     evaluation = evaluate_model(recipe.evaluation, model, corpus, context)
-    revision = register(recipe.registry, model, evaluation, context)
+    revision = _register(recipe, model, evaluation, context)
     return Outcome(corpus, tokenizer, tokens, model, evaluation, revision)
+
+
+def _register(recipe: Recipe, model: Artifact, evaluation: Artifact, context: StageContext) -> Revision:
+    registry = open_registry(recipe.registry, context)
+    if known := registry.registered(model, evaluation):
+        context.reporter.finish("registry", "already done", revision=known.name)
+        return known
+    context.reporter.start("registry", "")
+    revision = registry.register(model, evaluation)
+    context.reporter.finish("registry", "done", revision=revision.name, aliases=" ".join(revision.aliases))
+    return revision

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from cluster import storage
-from cluster.errors import ArtifactError
+from cluster.errors import ArtifactError, StorageError
 from cluster.storage import Location
 
 Kind = Literal["corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation"]
@@ -227,11 +227,12 @@ class ArtifactStore:
     def draft(self, work: Work, recipe: Mapping[str, Json] | None = None) -> Iterator[Draft]:
         """Write an artifact; it is committed when the block ends without an exception, else nothing of it remains.
 
-        Local stores: written beside and renamed. Object stores: written in place, where the manifest, put last, makes
-        it exist. Two writers of the same work end with one artifact, complete.
+        Written in a folder of its own and then renamed, or, on an object store, copied within the store with the manifest
+        last. Two writers of the same work end with one artifact, complete, without files of the other or of a run that was
+        killed. (An object store has no lock to give: two that copy in the same moment can mix; verification finds that.)
         """
         final = self._folder(work.kind, work.folder)
-        staging = self.root / _STAGING / f"{work.kind}-{work.folder}-{uuid.uuid4().hex[:8]}" if final.is_local else final
+        staging = self.root / _STAGING / f"{work.kind}-{work.folder}-{uuid.uuid4().hex[:8]}"
         with storage.plain_errors("creating", staging):
             staging.filesystem.create_dir(staging.path, recursive=True)
         draft, start = Draft(work, staging), time.monotonic()
@@ -240,10 +241,9 @@ class ArtifactStore:
             yield draft
             manifest = _manifest(draft, time.monotonic() - start)
             storage.write_bytes(staging / MANIFEST, manifest.to_json())
-            if final.is_local:
-                _rename(staging, final)
+            _commit(staging, final)
         except BaseException:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(StorageError):
                 storage.delete_folder(staging)
             raise
 
@@ -303,6 +303,16 @@ class ArtifactStore:
             ) from error
 
 
+def open_artifact(uri: str) -> Artifact:
+    """The artifact at a URI as `Artifact.uri` gave it. Raises ArtifactError where there is none."""
+    base, question, query = uri.partition("?")
+    root, _, tail = base.rstrip("/").rpartition("/")
+    root, _, kind = root.rpartition("/")
+    if kind not in KINDS:
+        raise ArtifactError(f"{base} is no artifact", "a URI that ends in <kind>/<name>", "see `hanlin artifacts list`")
+    return ArtifactStore(f"{root}{question}{query}").open(kind, tail)
+
+
 _MADE_BY: Mapping[Kind, str] = {
     "corpus": "python -m workloads.corpus RECIPE",
     "tokenizer": "python -m workloads.tokenizer RECIPE",
@@ -342,18 +352,17 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def _rename(staging: Location, final: Location) -> None:
-    target = Path(final.path)
-    with storage.plain_errors("committing", final):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not (target / MANIFEST).exists():
-            shutil.rmtree(target)
+def _commit(staging: Location, final: Location) -> None:
+    if storage.kind_of(final / MANIFEST) != "file":
         try:
-            Path(staging.path).rename(target)
-        except OSError:
-            if not (target / MANIFEST).exists():
+            storage.move_folder(staging, final, last=MANIFEST)
+        except StorageError:
+            if storage.kind_of(final) != "folder":
                 raise
-            storage.delete_folder(staging)  # another run did the same work and was first
+            if storage.kind_of(final / MANIFEST) != "file":  # a folder whose manifest someone took away is in the way
+                storage.delete_folder(final)
+                storage.move_folder(staging, final, last=MANIFEST)
+    storage.delete_folder(staging)  # still there where another run did the same work and was first
 
 
 def fingerprint_of_files(files: Iterable[tuple[str, Location, int, int]]) -> str:

@@ -5,7 +5,8 @@ Not for what the keys mean: each workload's spec says that; app/recipe.py compos
 
 import contextlib
 import difflib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -29,6 +30,8 @@ class Spec(BaseModel):
 
 SpecT = TypeVar("SpecT", bound=Spec)
 Path_ = tuple[str | int, ...]
+_GIVEN_WITH_SET = 0  # in place of a line number
+_DEEPEST = 20
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class RecipeFile:
         unknown = [p for p in problems if p["type"] == "extra_forbidden"]
         first = (unknown or problems)[0]
         path: Path_ = above + tuple(first["loc"])
-        where = f"{self.source}, line {self._line(path)}"
+        where = self._where(path)
         dotted = ".".join(str(part) for part in path)
         more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
         if first["type"] == "extra_forbidden":
@@ -73,10 +76,11 @@ class RecipeFile:
         message = first["msg"].removeprefix("Value error, ")
         return f"{where}: {dotted} = {_short(first.get('input'))} is not usable{more}", message[:1].lower() + message[1:], ""
 
-    def _line(self, path: Path_) -> int | str:
+    def _where(self, path: Path_) -> str:
         while path and path not in self.lines:
             path = path[:-1]
-        return self.lines.get(path, "given with --set" if path else 1)
+        line = self.lines.get(path, 1)
+        return f"{self.source}, line {line}" if line != _GIVEN_WITH_SET else "given with --set"
 
 
 def read_recipe(path: str, overrides: Sequence[str] = ()) -> RecipeFile:
@@ -97,14 +101,31 @@ def read_recipe(path: str, overrides: Sequence[str] = ()) -> RecipeFile:
     return RecipeFile(path, file.absolute().parent, values, lines)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as JSON can hold it, since the recipe is saved with every artifact: dates stay text, keys are text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        return {_key(key): value for key, value in super().construct_mapping(node, deep).items()}
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _key(key: object) -> str:
+    return json.dumps(key) if isinstance(key, bool | int | float | None) else str(key)
+
+
 def _parse(text: str, source: str) -> tuple[dict[str, Any], dict[Path_, int]]:
     lines: dict[Path_, int] = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         if node is None:
             return {}, lines
         _note_lines(node, (), lines, source)
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise RecipeError(f"{source} is not valid YAML ({error})", "", "mend the line that it names") from error
     if not isinstance(values, dict):
@@ -113,6 +134,8 @@ def _parse(text: str, source: str) -> tuple[dict[str, Any], dict[Path_, int]]:
 
 
 def _note_lines(node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str) -> None:
+    if len(path) > _DEEPEST:  # an alias within its own anchor has no end
+        raise RecipeError(f"{source}, line {node.start_mark.line + 1}: nested too deep", f"at most {_DEEPEST} levels", "")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             below = (*path, str(key.value))
@@ -136,20 +159,24 @@ def _apply(override: str, values: dict[str, Any], lines: dict[Path_, int]) -> No
     if not equals or not all(keys):
         raise RecipeError(f"--set {override}", "a form like training.learning_rate=3e-4", "write KEY=VALUE")
     try:
-        value = yaml.safe_load(raw)
+        value = yaml.load(raw, Loader=_Loader)
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: the value is not valid YAML ({error})", "", "quote it") from error
-    if isinstance(value, str):  # YAML 1.1 reads 3e-4 as text
+    if value == raw.strip():  # YAML 1.1 reads 3e-4 as text
         with contextlib.suppress(ValueError):
             value = float(value) if any(c.isdigit() for c in value) else value
     target = values
     for key in keys[:-1]:
-        inner = target.setdefault(key, {})
+        if target.get(key) is None:  # absent, or a section left empty
+            target[key] = {}
+        inner = target[key]
         if not isinstance(inner, dict):
             raise RecipeError(f"--set {override}: {key!r} holds a value, not keys", "", "check the path of the key")
         target = inner
     target[keys[-1]] = value
-    lines.pop(tuple(keys), None)
+    for path in [path for path in lines if path[: len(keys)] == tuple(keys)]:
+        del lines[path]
+    lines[tuple(keys)] = _GIVEN_WITH_SET
 
 
 def _allowed_keys(spec: type[BaseModel], path: Path_) -> list[str]:

@@ -10,9 +10,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pyarrow import NativeFile, fs
 
@@ -20,6 +21,9 @@ from cluster import environment
 from cluster.errors import StorageError
 
 _BLOCK = 4 << 20
+_OBJECT_STORES = ("s3", "gcs", "abfs")  # pyarrow's names of the filesystems that cannot rename a folder
+_LARGEST_COPY = 5 << 30  # bytes; what S3's CopyObject takes in one piece
+_COPIES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def locate(uri: str) -> Location:
             "the URI carries a user name or password", "credentials belong to the environment", "take them out of the URI"
         )
     if uri.startswith("file://"):
-        return locate(urlsplit(uri).path)
+        return locate(unquote(urlsplit(uri).path))
     try:
         if uri.startswith("s3://"):
             return _locate_s3(uri)
@@ -149,10 +153,10 @@ def read_bytes(file: Location) -> bytes:
 
 def write_bytes(file: Location, data: bytes) -> None:
     """Write a whole file so that a reader sees the old or the new content, never a part: rename on a local disk,
-    one PUT on an object store. Creates the folders above."""
+    an upload that appears when it is complete on an object store. Creates the folders above."""
     with plain_errors("writing", file):
         if not file.is_local:
-            with file.filesystem.open_output_stream(file.path) as stream:
+            with file.filesystem.open_output_stream(file.path, compression=None) as stream:
                 stream.write(data)
             return
         target = Path(file.path)
@@ -174,7 +178,7 @@ def open_output(file: Location) -> Iterator[NativeFile]:
     with plain_errors("writing", file):
         if file.is_local:
             Path(file.path).parent.mkdir(parents=True, exist_ok=True)
-        with file.filesystem.open_output_stream(file.path) as stream:
+        with file.filesystem.open_output_stream(file.path, compression=None) as stream:
             yield stream
 
 
@@ -194,6 +198,32 @@ def download(source: Location, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with plain_errors("reading", source):
         fs.copy_files(source.path, str(target), source_filesystem=source.filesystem)
+
+
+def move_folder(source: Location, target: Location, last: str) -> None:
+    """Move a folder within its filesystem; StorageError where something is in the way. An object store cannot rename: there
+    the store copies the files, takes away others of that place, and copies `last` when all else is there to be found."""
+    with plain_errors("moving to", target):
+        if source.filesystem.type_name not in _OBJECT_STORES:
+            source.filesystem.create_dir(target.path.rstrip("/").rpartition("/")[0], recursive=True)
+            source.filesystem.move(source.path, target.path)
+            return
+        files = {file.path: file.size for file in list_files(source)}
+        with ThreadPoolExecutor(_COPIES_AT_ONCE) as pool:
+            others = [name for name in files if name != last]
+            list(pool.map(lambda name: _copy_object(source / name, target / name, files[name]), others))
+        for old in {file.path for file in list_files(target)} - set(files):
+            target.filesystem.delete_file((target / old).path)
+        _copy_object(source / last, target / last, files[last])
+    delete_folder(source)
+
+
+def _copy_object(source: Location, target: Location, size: int) -> None:
+    if size <= _LARGEST_COPY:
+        source.filesystem.copy_file(source.path, target.path)
+        return
+    with source.filesystem.open_input_stream(source.path, compression=None) as reader, open_output(target) as writer:
+        shutil.copyfileobj(reader, writer, _BLOCK)
 
 
 def delete_folder(folder: Location) -> None:

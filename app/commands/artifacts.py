@@ -80,10 +80,10 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _gc(options: argparse.Namespace) -> None:
-    from app.registry.record import held_fingerprints
+    from app.registry.registry import registered_models
 
     store = ArtifactStore(options.store)
-    garbage = store.garbage(keep=held_fingerprints(store))
+    garbage = store.garbage(keep=registered_models(store))
     for folder in garbage:
         print(f"{'deleted' if options.yes else 'would delete'} {folder}")
         if options.yes:

@@ -38,7 +38,7 @@ def _serve(options: argparse.Namespace) -> None:
         context = context_of(file, recipe, reporter, ray_session.ensure)
         with open_endpoint(recipe, context, options.revision) as endpoint:
             print(
-                f"{endpoint.revision.label} at {endpoint.url} (Ctrl-C ends it); talk to it with: hanlin chat --url {endpoint.url}",
+                f"{endpoint.revision.name} at {endpoint.url} (Ctrl-C ends it); talk to it with: hanlin chat --url {endpoint.url}",
                 flush=True,
             )
             wait_for_end()

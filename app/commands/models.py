@@ -9,9 +9,9 @@ from rich.table import Table
 
 from app.commands.arguments import Verbs, add_recipe, verb
 from app.recipe import load_recipe
-from app.registry.record import RegistryPlace, registry_place
-from cluster.artifacts import ArtifactStore
-from cluster.stage import resolve_path
+from app.registry.registry import Registry, open_registry
+from cluster.observe.progress import SilentReporter
+from cluster.stage import open_context
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -32,43 +32,36 @@ def add_verbs(verbs: Verbs) -> None:
             parser.add_argument("--reason", default="", help="kept in the audit log")
 
 
-def _place(options: argparse.Namespace) -> RegistryPlace:
+def _registry(options: argparse.Namespace) -> Registry:
     file, recipe = load_recipe(options.recipe, options.overrides)
-    return registry_place(recipe.registry, recipe.name, ArtifactStore(resolve_path(file.folder, recipe.store)))
+    return open_registry(recipe.registry, open_context(file, SilentReporter()))
 
 
 def _list(options: argparse.Namespace) -> None:
-    from app.registry.registry import revisions
-
     table = Table(box=None, header_style="dim")
-    for column in ("model", "revision", "aliases", "bits/char", "created", "content hash"):
+    for column in ("revision", "aliases", "bits/char", "created", "content hash"):
         table.add_column(column)
-    for each in revisions(_place(options)):
-        bits = f"{each.bits_per_character:.3f}" if each.bits_per_character is not None else "-"
-        table.add_row(each.model, str(each.number), " ".join(each.aliases), bits, each.created, each.content_hash[:12])
-    Console().print(table if table.row_count else "no revisions yet")
+    for each in _registry(options).revisions():
+        bits = each.metrics.get("bits_per_character")
+        shown = "-" if bits is None else f"{bits:.3f}"
+        table.add_row(each.name, " ".join(each.aliases), shown, each.created, each.content_hash[:12])
+    Console().print(table if table.row_count else "no revisions yet; `hanlin run` registers one")
 
 
 def _show(options: argparse.Namespace) -> None:
-    from app.registry.registry import show
-
-    print(json.dumps(asdict(show(_place(options), options.revision)), ensure_ascii=False, indent=1))
+    print(json.dumps(asdict(_registry(options).show(options.revision)), ensure_ascii=False, indent=1))
 
 
 def _promote(options: argparse.Namespace) -> None:
-    from app.registry.registry import promote
-
-    print(f"production is now {promote(_place(options), options.revision, options.reason).label}")
+    print(f"production is now {_registry(options).promote(options.revision, options.reason).name}")
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from app.registry.registry import rollback
-
-    print(f"production is now {rollback(_place(options), options.reason).label}")
+    print(f"production is now {_registry(options).rollback(options.reason).name}")
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from app.registry.audit import read_audit
-
-    for entry in read_audit(_place(options)):
+    registry = _registry(options)
+    for entry in registry.audit.entries(registry.name):
         print(json.dumps(asdict(entry), ensure_ascii=False))
+    print(f"{registry.verify_audit()} entries, unchanged")

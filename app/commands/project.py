@@ -31,14 +31,18 @@ def add_verbs(verbs: Verbs) -> None:
     parser.add_argument("--documents", type=int, default=0, help="clean documents (default: the demo's size)")
 
 
+def template(name: str) -> str:
+    """The commented recipe that `init` writes."""
+    return (resources.files("workloads.recipes") / "template.yaml").read_text(encoding="utf-8").replace("{name}", name)
+
+
 def _init(options: argparse.Namespace) -> None:
     folder = Path(options.name)
     file = folder / "recipe.yaml"
     if file.exists():
         raise RecipeError(f"{file} exists already", "init never overwrites", "choose another name or delete it")
-    text = (resources.files("workloads.recipes") / "template.yaml").read_text(encoding="utf-8").replace("{name}", folder.name)
     (folder / "data").mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    file.write_text(template(folder.name), encoding="utf-8")
     print(f"wrote {file}\nput your text into {folder / 'data'}, then: hanlin run {file}")
 
 

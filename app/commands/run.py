@@ -54,7 +54,7 @@ def _print_outcome(outcome: Outcome, recipe: str, worked: bool, seconds: float) 
     console = Console()
     if not worked:
         console.print(f"Nothing to do: every stage of {recipe} is done already ({seconds:.1f} s).")
-        console.print(f"Revision {outcome.revision.label}; serve it with: hanlin serve {recipe}")
+        console.print(f"Revision {outcome.revision.name}; serve it with: hanlin serve {recipe}")
         return
     console.print(outcome_tables(outcome))
     console.print(f"Serve it with: hanlin serve {recipe}")

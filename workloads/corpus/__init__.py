@@ -1,1 +1,1 @@
-"""Ray Data: read, clean, deduplicate, report."""
+"""From raw files to a clean corpus on Ray Data: read, normalise, judge, mask, deduplicate, explain."""

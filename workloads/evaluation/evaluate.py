@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -80,7 +79,8 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 def _load(folder: Path, gpus: int) -> tuple[Any, Tokenizer]:
-    network = load_model(folder).to("cuda" if gpus else "cpu")
+    network: Any = load_model(folder)
+    network = network.to("cuda" if gpus else "cpu")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -177,8 +177,3 @@ def training_curve(model: Artifact) -> tuple[Point, ...]:
 
 def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def set_threads(cpus: int) -> None:
-    """Torch's threads for this process."""
-    torch.set_num_threads(max(1, cpus))

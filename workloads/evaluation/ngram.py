@@ -49,7 +49,7 @@ class NGram:
         probability = self._probabilities(stream)
         scored = stream.symbols != _BEGIN
         bits = -np.log2(probability[scored])
-        return np.bincount(stream.text[scored], weights=bits, minlength=len(texts))
+        return _sums(stream.text[scored], bits, len(texts))
 
     def _probabilities(self, stream: "_Stream") -> Floats:
         probability = np.full(len(stream.symbols), 1 / UNICODE_SCALARS)
@@ -162,10 +162,16 @@ def _smooth(keys: Ints, counts: Ints, alphabet: int, contexts: int) -> _Order:
     discount = np.minimum(_discounts(counts)[np.minimum(counts, 3)], counts)
     return _Order(
         keys,
-        counts - discount,
-        np.bincount(context, weights=counts, minlength=contexts),
-        np.bincount(context, weights=discount, minlength=contexts),
+        counts.astype(float) - discount,
+        _sums(context, counts.astype(float), contexts),
+        _sums(context, discount, contexts),
     )
+
+
+def _sums(index: Ints, weights: Floats, length: int) -> Floats:
+    """Sum of the weights at each index."""
+    sums: Floats = np.bincount(index, weights=weights, minlength=length).astype(np.float64)
+    return sums
 
 
 def _discounts(counts: Ints) -> Floats:

@@ -1,6 +1,6 @@
 """What an evaluation found, as plain frozen values: what the report shows and report.json holds."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from workloads.evaluation.bits import Estimate
 from workloads.evaluation.samples import Sample
@@ -65,3 +65,23 @@ class Result:
     @property
     def own(self) -> Scorer:
         return self.scorers[0]
+
+    def counts(self) -> dict[str, int]:
+        """For the artifact's manifest."""
+        return asdict(self.amounts)
+
+    def metrics(self) -> dict[str, float]:
+        """For the artifact's manifest and the registry, by name."""
+        bits = self.own.bits_per_character
+        found = {
+            "bits_per_character": bits.value,
+            "bits_per_character_low": bits.low,
+            "bits_per_character_high": bits.high,
+            "bits_per_byte": self.own.bits_per_byte.value,
+            "characters_per_token": self.amounts.characters / max(1, self.amounts.tokens),
+        }
+        for scorer in self.scorers[1:]:
+            found[f"{scorer.name.replace('-', '')}_bits_per_character"] = scorer.bits_per_character.value
+        if self.samples:
+            found["sample_repetition"] = sum(sample.repetition for sample in self.samples) / len(self.samples)
+        return {name: value for name, value in found.items() if value is not None}

@@ -4,13 +4,14 @@ Whether the bytes are the right ones is the artifact's to check (`Artifact.local
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel, Qwen3Config
+from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from cluster.errors import ArtifactError
@@ -29,18 +30,19 @@ def save_weights(weights: Mapping[str, torch.Tensor], file: Path) -> None:
     save_file(tensors, str(file), metadata={"format": "pt"})
 
 
-def write_configs(folder: Path, config: Qwen3Config, stop_strings: Sequence[str], pad_token: int = 0) -> None:
+def write_configs(folder: Path, config: PreTrainedConfig, stop_strings: Sequence[str], pad_token: int = 0) -> None:
     """config.json and generation_config.json; `stop_strings` end an answer of the chat template."""
     folder.mkdir(parents=True, exist_ok=True)
     config.architectures = ["Qwen3ForCausalLM"]
     config.dtype = "float32"
     config.save_pretrained(str(folder))
-    GenerationConfig(
+    generation = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=config.bos_token_id,
         eos_token_id=config.eos_token_id,
         pad_token_id=pad_token,
         stop_strings=list(stop_strings) or None,
-    ).save_pretrained(str(folder))
+    )
+    generation.save_pretrained(str(folder))
 
 
 def write_model_folder(folder: Path, model: PreTrainedModel, stop_strings: Sequence[str] = ()) -> None:
@@ -63,7 +65,8 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"the model in {folder} cannot be loaded ({error})", "", "restore or rebuild it") from error
-    return model.eval()
+    model.train(False)
+    return model
 
 
 @contextlib.contextmanager
@@ -71,11 +74,11 @@ def quiet_transformers() -> Iterator[None]:
     """No progress bars and no notices of transformers within the block."""
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
         if bars:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

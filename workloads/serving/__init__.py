@@ -1,1 +1,1 @@
-"""A replica on Ray Serve around an engine."""
+"""A replica on Ray Serve around an engine: one immutable application per model revision."""

@@ -1,1 +1,1 @@
-"""Pure functions on str: normalise, fold, quality, repetition. No Ray, no torch."""
+"""Pure functions on Chinese text: normalise, fold, quality, repetition, boilerplate, personal data. No Ray, no torch, no I/O."""

@@ -1,10 +1,12 @@
 """Training on Ray Train: start the workers, restart them after a loss, bring a stop to them. The only file with ray.train.
 
-What a worker does is job.py's and loop.py's. Checkpoints are committed by rank 0 into the artifact store, not through Ray
+What a worker does is in job.py and loop.py. Checkpoints are committed by rank 0 into the artifact store, not through Ray
 Train's reports, which count only once its controller has polled them.
 """
 
+import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,26 +17,33 @@ import ray.train
 import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.train.v2._internal.execution.callback import WorkerGroupCallback
+from ray.train.v2._internal.execution.worker_group import ExecutionGroup
+from ray.util.metrics import Gauge
 
 from cluster import storage
-from cluster.errors import HanlinError, Interrupted, ResourceError, TrainingError
+from cluster.errors import HanlinError, Interrupted, TrainingError
 from cluster.observe.board import Board, open_board
+from cluster.observe.progress import Value
 from cluster.session import require
 from cluster.stage import StageContext
 from workloads.training.communicator import Alone, Communicator, TorchGroup
 from workloads.training.job import Job, run_job
-from workloads.training.leave import LeaveOnSigterm, WorkerLeft, leave_flag
+from workloads.training.leave import WorkerLeft, told_to_leave, training, watch_sigterm
 from workloads.training.loop import Ending
-from workloads.training.posting import PostingListener
+from workloads.training.metrics import StepRecord
+from workloads.training.tracking import Tracking
 
+STAGE = "training"
 _COLLECTIVE_TIMEOUT_S = 300  # a process that is gone breaks the exchange at once; this is for one that hangs
 _PATIENCE_S = 120.0  # for the checkpoint of a stopped run
-_POLL_S = 0.2
+_WAIT_S = 0.2
+_POST_S = 0.5  # between two events to the progress display
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the workers ended; `error` is what rank 0 met, if it can be told in a line."""
+    """How rank 0 ended; `error` is what it met, if it can be told in a line."""
 
     ending: Ending | None
     error: HanlinError | None = None
@@ -43,29 +52,29 @@ class Outcome:
 def train_on_workers(job: Job, context: StageContext) -> Ending:
     """Run the job on `spec.workers` processes and wait.
 
-    Raises Interrupted after a stop (Ctrl-C or SIGTERM in this process), once the workers have left a checkpoint;
-    ResourceError for more than the cluster has; TrainingError after more lost workers than `max_failures`.
+    Raises Interrupted after Ctrl-C or SIGTERM in this process, once the workers have left a checkpoint; ResourceError for
+    more than the cluster has; TrainingError after more lost workers than `max_failures`.
     """
-    cpus = cpus_per_worker(job)
-    workers = job.spec.workers
-    require(workers * cpus, workers * job.spec.gpus_per_worker, f"training with {workers} worker(s)")
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    cpus, workers, gpus = cpus_per_worker(job), job.spec.workers, job.spec.gpus_per_worker
+    require(workers * cpus, workers * gpus, f"training with {workers} worker{'s' if workers > 1 else ''}")
     scratch = context.store.root / ".staging" / f"ray-train-{uuid.uuid4().hex[:8]}"
     with open_board(context.reporter) as board:
         trainer = TorchTrainer(
-            _worker,
+            _worker,  # type: ignore[arg-type]  # Ray's stub forgets the return value that Result.return_value hands on
             train_loop_config={"job": job, "board": board, "threads": cpus},
             torch_config=TorchConfig(timeout_s=_COLLECTIVE_TIMEOUT_S),
             scaling_config=ScalingConfig(
                 num_workers=workers,
-                use_gpu=job.spec.gpus_per_worker > 0,
-                resources_per_worker={"CPU": cpus} | ({"GPU": 1} if job.spec.gpus_per_worker else {}),
+                use_gpu=gpus > 0,
+                resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {})},
             ),
             run_config=RunConfig(
                 name="run",
                 storage_path=scratch.path,
                 storage_filesystem=scratch.filesystem,
                 failure_config=FailureConfig(max_failures=job.spec.max_failures),
-                callbacks=[LeaveOnSigterm()],
+                callbacks=[_WatchSigterm()],  # type: ignore[list-item]
             ),
         )
         try:
@@ -78,14 +87,22 @@ def cpus_per_worker(job: Job) -> int:
     """The spec's, or an equal share of the cluster's CPUs."""
     if job.spec.cpus_per_worker is not None:
         return job.spec.cpus_per_worker
-    return max(1, int(ray.cluster_resources().get("CPU", 1)) // job.spec.workers)
+    return max(
+        1,
+        int(
+            ray.cluster_resources().get(  # type: ignore[no-untyped-call]
+                "CPU", 1
+            )
+        )
+        // job.spec.workers,
+    )
 
 
 class _InBackground:
     """Ray Train's blocking call in a thread, so that signals reach this process's main thread and not Ray's handler."""
 
-    def __init__(self, call: Callable[[], ray.train.Result]) -> None:
-        self.result: ray.train.Result | None = None
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.result: Any = None
         self.error: Exception | None = None
         self._call = call
         self._thread = threading.Thread(target=self._run, name="hanlin-training", daemon=True)
@@ -94,7 +111,7 @@ class _InBackground:
     def _run(self) -> None:
         try:
             self.result = self._call()
-        except Exception as error:  # noqa: BLE001  # handed to the waiting thread, which raises it
+        except Exception as error:  # noqa: BLE001  # kept for the waiting thread, which raises it
             self.error = error
 
     def done(self, seconds: float) -> bool:
@@ -104,21 +121,21 @@ class _InBackground:
 
 def _wait(running: _InBackground, board: Board) -> Ending:
     try:
-        while not running.done(_POLL_S):
+        while not running.done(_WAIT_S):
             pass
     except (KeyboardInterrupt, Interrupted) as stop:
         board.ask_to_stop()
         if not running.done(_PATIENCE_S):
             raise TrainingError(
-                "the workers did not stop in time", "the last checkpoint stands", "run the same command again"
+                "the workers did not stop in time", "the last checkpoint stands", "run again to go on"
             ) from stop
-        raise
+        raise Interrupted("training was stopped and left a checkpoint", "", "run the same command again to go on") from stop
     if running.error is not None:
         raise _plain(running.error) from running.error
-    outcome: Any = running.result.return_value if running.result else None
-    if not isinstance(outcome, Outcome) or outcome.ending is None:
-        raise outcome.error if isinstance(outcome, Outcome) and outcome.error else TrainingError("the workers ended early")
-    return outcome.ending
+    outcome = running.result.return_value
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.ending  # type: ignore[no-any-return]
 
 
 def _plain(error: Exception) -> HanlinError:
@@ -128,30 +145,91 @@ def _plain(error: Exception) -> HanlinError:
         cause = getattr(failure, "_base_exc", failure)
         if isinstance(cause, HanlinError):
             return cause
-    reason = str(next(iter(failures.values()), error)).strip().splitlines()[-1:]
+    reasons = [str(failure).strip().splitlines()[-1] for failure in (*failures.values(), error) if str(failure).strip()]
     return TrainingError(
-        f"training lost its workers more often than allowed ({''.join(reason)})",
-        "its last checkpoint stands",
-        "see the workers' logs, raise `training.max_failures`, and run the same command again to go on",
+        f"training lost its workers more often than allowed ({reasons[0] if reasons else type(error).__name__})",
+        "the last checkpoint stands",
+        "run the same command again to go on, or raise `training.max_failures`",
     )
+
+
+class _WatchSigterm(WorkerGroupCallback):
+    """Called in Ray Train's controller whenever a group of workers has started; `execute` runs in their main threads."""
+
+    def after_execution_group_start(self, execution_group: ExecutionGroup) -> None:
+        execution_group.execute(watch_sigterm)
 
 
 def _worker(config: dict[str, Any]) -> Outcome:
     """The function that Ray Train runs in every worker."""
     job: Job = config["job"]
     torch.set_num_threads(config["threads"])
-    device = get_device() if job.spec.gpus_per_worker else torch.device("cpu")
     context = ray.train.get_context()
+    first = context.get_world_rank() == 0
     group: Communicator = TorchGroup() if context.get_world_size() > 1 else Alone()
-    listener = PostingListener(config["board"], job, leave_flag())
+    device = get_device() if job.spec.gpus_per_worker else torch.device("cpu")
+    listener = _Posting(config["board"], job, first)
     try:
-        ending = run_job(job, group, device, listener)
+        with training():
+            ending = run_job(job, group, device, listener)
     except HanlinError as error:
-        if context.get_world_rank() != 0:
+        if not first:
             raise
-        return Outcome(None, error)
+        return Outcome(None, error)  # trying again would meet it again
     finally:
         listener.close()
     if ending == "left":
-        raise WorkerLeft("a worker was told to go; the others start again without it")
+        raise WorkerLeft("a worker was told to go")
     return Outcome(ending)
+
+
+class _Posting:
+    """A listener that posts to the driver's board, to Prometheus (through Ray) and, where a URI is given, to MLflow."""
+
+    def __init__(self, board: Board, job: Job, first: bool) -> None:
+        self._board = board
+        self._facts: dict[str, Value] = {}
+        self._next_post = 0.0
+        self._answer: Any = None
+        self._stop = False
+        self._tracking = Tracking(job.spec.tracking_uri if first else "", job.run, job.work.fingerprint, self.note)
+        self._loss = Gauge("hanlin_training_loss_nats", "Loss per token", ("run",))
+        self._speed = Gauge("hanlin_training_tokens_per_second", "Valid targets trained on per second", ("run",))
+        for gauge in (self._loss, self._speed):
+            gauge.set_default_tags({"run": job.run})
+
+    def step(self, record: StepRecord) -> None:
+        self._facts["loss"], self._facts["lr"] = record.loss, record.learning_rate
+        now = time.monotonic()
+        if now >= self._next_post:
+            self._next_post = now + _POST_S
+            self._post(record)
+
+    def line(self, record: StepRecord) -> None:
+        self._facts |= {"loss": record.loss, "lr": record.learning_rate, "mfu": record.mfu}
+        if record.heldout_bits_per_character is not None:
+            self._facts["heldout_bits_per_character"] = record.heldout_bits_per_character
+        self._loss.set(record.loss)
+        self._speed.set(record.tokens_per_second)
+        self._tracking.log(record)
+        self._post(record)
+
+    def note(self, text: str) -> None:
+        self._facts["note"] = text
+
+    def stop_wanted(self) -> bool:
+        if self._answer is not None and ray.wait([self._answer], timeout=0)[0]:
+            self._stop = self._stop or bool(ray.get(self._answer))
+            self._answer = None
+        return self._stop
+
+    def leave_wanted(self) -> bool:
+        return told_to_leave()
+
+    def close(self) -> None:
+        self._tracking.close()
+
+    def _post(self, record: StepRecord) -> None:
+        total = round(record.expected_steps * record.tokens / record.step)
+        answer = self._board.post(STAGE, record.tokens, total=total, **self._facts)  # type: ignore[arg-type]
+        self._answer = self._answer or answer

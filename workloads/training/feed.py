@@ -1,9 +1,7 @@
 """From a position of the order to batches: the rows a process owns in a step, as inputs and targets on its device."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from workloads.training.loss import IGNORED
-from workloads.training.order import RowOrder, StepPlan
+from workloads.training.order import RowOrder, StepPlan, digest_rows
 from workloads.training.step import Batch
 
 
@@ -40,20 +38,25 @@ class Feed:
     def batches(self, step: int, rank: int, size: int) -> Iterator[Batch]:
         """This process's micro-batches of a step."""
         for start, stop in self.plan.micro_batches(step, rank, size):
-            yield self._batch(self.rows, self.order.rows(start, stop))
+            indices = self.order.rows(start, stop)
+            yield self._batch(self.rows, indices, digest_rows(np.arange(start, stop), indices))
 
     def heldout_batches(self, rank: int, size: int, limit: int, micro_batch: int) -> Iterator[Batch]:
         """This process's share of the first `limit` held-out rows."""
         if self.heldout is None:
             return
-        count = min(limit, len(self.heldout))
+        count = self.heldout_rows(limit)
         for number, start in enumerate(range(0, count, micro_batch)):
             if number % size == rank:
                 yield self._batch(self.heldout, np.arange(start, min(start + micro_batch, count)))
 
-    def _batch(self, rows: Rows, indices: NDArray[np.int64]) -> Batch:
+    def heldout_rows(self, limit: int) -> int:
+        """How many held-out rows are measured."""
+        return 0 if self.heldout is None else min(limit, len(self.heldout))
+
+    def _batch(self, rows: Rows, indices: NDArray[np.int64], digest: int = 0) -> Batch:
         tokens = torch.from_numpy(rows.read(indices))
         valid = torch.from_numpy(np.asarray(rows.valid(indices), dtype=np.int64))
         inputs, targets = tokens[:, :-1], tokens[:, 1:].clone()
         targets[torch.arange(1, tokens.shape[1]) >= valid.unsqueeze(1)] = IGNORED
-        return Batch(inputs.to(self.device), targets.to(self.device))
+        return Batch(inputs.to(self.device), targets.to(self.device), digest)

@@ -88,14 +88,16 @@ def run_job(job: Job, group: Communicator, device: torch.device, listener: Liste
         tokens=counts.tokens_train,
         characters=counts.characters_train,
     )
-    return Run(course, fresh_model(job, counts).to(device), group, precision, listener).train()
+    model = fresh_model(job, counts)
+    model.to(device)  # type: ignore[arg-type]
+    return Run(course, model, group, precision, listener).train()
 
 
 def open_feed(job: Job, counts: TokenCounts, folder: Path, device: torch.device) -> Feed:
     """The rows of a tokens artifact's folder, in the order of the job's seed."""
     rows = TokenRows(folder, "train")
     heldout = TokenRows(folder, "heldout") if counts.rows_heldout else None
-    plan = StepPlan(job.spec.global_batch, job.spec.micro_batch)
+    plan = StepPlan(job.spec.global_batch, min(job.spec.micro_batch, job.spec.global_batch))
     return Feed(rows, heldout, RowOrder(len(rows), job.seed), plan, device)
 
 

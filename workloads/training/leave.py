@@ -1,52 +1,58 @@
-"""SIGTERM sent to a training worker: note it, so that the run leaves a checkpoint before the process goes.
+"""SIGTERM sent to a training worker: noted, so that the run leaves a checkpoint before the process goes. No Ray here.
 
-Ray Train runs the training function in a thread while the process's main thread serves Ray; only the main thread may set a
-signal's handler. The callback below has Ray Train execute `watch_sigterm` there.
+Ray Train runs the training function in a thread while the process's main thread serves Ray, and only a main thread may set
+a signal's handler: elastic.py has Ray Train execute `watch_sigterm` there.
 """
 
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
 
-from ray.train.v2._internal.execution.callback import WorkerGroupCallback
-from ray.train.v2._internal.execution.worker_group import ExecutionGroup
+GRACE_S = 60.0  # after it the process ends the way it would have without us
 
-_GRACE_S = 60.0  # after it the process ends the way it would have without us
-_flag = threading.Event()
+_told = threading.Event()
+_training = threading.Event()
 
 
 class WorkerLeft(Exception):
-    """Makes Ray Train start the worker group again, from the checkpoint."""
+    """Ends a worker's training function so that the group starts again from the checkpoint, without the one that left."""
 
 
-class LeaveOnSigterm(WorkerGroupCallback):  # type: ignore[misc]
-    """Ray Train calls this in its controller, whenever a group of workers has started."""
-
-    def after_execution_group_start(self, execution_group: "ExecutionGroup") -> None:
-        execution_group.execute(watch_sigterm)
+def told_to_leave() -> bool:
+    return _told.is_set()
 
 
-def leave_flag() -> threading.Event:
-    """Set once this process was told to go."""
-    return _flag
+@contextlib.contextmanager
+def training() -> Iterator[None]:
+    """Within the block a SIGTERM is only noted: a checkpoint is worth waiting for."""
+    _training.set()
+    try:
+        yield
+    finally:
+        _training.clear()
 
 
 def watch_sigterm() -> None:
-    """The first SIGTERM sets the flag; a second one, or the end of the grace, ends the process as before."""
+    """From now on the first SIGTERM while training is noted; any other, or the end of the grace, has its effect of before.
+
+    Main thread only.
+    """
     before = signal.getsignal(signal.SIGTERM)
 
-    def give_up() -> None:
-        signal_again()
-
-    def signal_again() -> None:
+    def end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def on_sigterm(signum: int, frame: FrameType | None) -> None:
-        _flag.set()
+    def noted(_signum: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, before)
-        timer = threading.Timer(_GRACE_S, give_up)
+        if not _training.is_set():
+            end()
+            return
+        _told.set()
+        timer = threading.Timer(GRACE_S, end)
         timer.daemon = True
         timer.start()
 
-    signal.signal(signal.SIGTERM, on_sigterm)
+    signal.signal(signal.SIGTERM, noted)

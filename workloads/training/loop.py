@@ -19,6 +19,7 @@ from workloads.training.feed import Feed
 from workloads.training.listener import Listener
 from workloads.training.metrics import Meter, StepRecord, bits_per_character, peak_flops
 from workloads.training.optimizer import make_optimizer, optimizer_tensors
+from workloads.training.order import LedgerLine
 from workloads.training.precision import Precision
 from workloads.training.resume import resume
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
@@ -78,9 +79,7 @@ class Run:
         return "finished"
 
     def _begin(self) -> None:
-        resumed = resume(
-            self._model, self._optimizer, self._course.checkpoints, self._group, self.state, self._listener.note
-        )
+        resumed = resume(self._model, self._optimizer, self._course.checkpoints, self._group, self.state, self._listener.note)
         self.state = replace(resumed.state, world_size=self._group.size)
         self._metrics, self._ledger = resumed.metrics, resumed.ledger
         first = self._group.rank == 0
@@ -131,7 +130,9 @@ class Run:
         )
         self._meter.add(result.loss_sum, result.tokens)
         if self._group.rank == 0:
-            self._ledger.append(self._course.feed.ledger_line(state.step, self._group.size))
+            start, stop = self._course.feed.plan.positions(state.step)
+            line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size)
+            self._ledger.append(line.to_line())
 
     def _evaluate(self) -> None:
         """Measure the held-out loss where it is due, and count how long it has not fallen."""

@@ -58,7 +58,7 @@ def summed_cross_entropy(
     hidden [n, h], weight [vocabulary, h], targets [n] int64; `chunk` rows of logits at once, multiplied in `dtype`.
     """
     with torch.autocast(hidden.device.type, enabled=False):
-        total: torch.Tensor = _ChunkedCrossEntropy.apply(hidden, weight, targets, chunk, dtype)
+        total: torch.Tensor = _ChunkedCrossEntropy.apply(hidden, weight, targets, chunk, dtype)  # type: ignore[no-untyped-call]
     return total
 
 

@@ -88,7 +88,7 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     return _measured_peak(device, dtype)
 
 
-def _measured_peak(device: torch.device, dtype: torch.dtype, size: int = 1024, rounds: int = 8) -> float:
+def _measured_peak(device: torch.device, dtype: torch.dtype, size: int = 1024, rounds: int = 30) -> float:
     left = torch.randn(size, size, generator=torch.Generator().manual_seed(0)).to(device, dtype)
     best = math.inf
     for _ in range(rounds):

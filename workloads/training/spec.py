@@ -31,7 +31,9 @@ class TrainingSpec(Spec):
 
     epochs: float = Field(1.0, gt=0, description="passes over the token rows; not used where `steps` is given")
     steps: int | None = Field(None, ge=1, description="optimizer steps")
-    minutes: float | None = Field(None, gt=0, description="wall-clock limit; the learning rate still decays to its end within it")
+    minutes: float | None = Field(
+        None, gt=0, description="wall-clock limit; the learning rate still decays to its end within it"
+    )
     stop_when_flat: int | None = Field(None, ge=1, description="begin the decay after this many evaluations without a gain")
     global_batch: int = Field(32, ge=1, description="rows per optimizer step, whatever the number of workers")
     micro_batch: int = Field(8, ge=1, description="rows at once through the model; bounds the memory")

@@ -9,18 +9,23 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from workloads.training.communicator import Communicator
 from workloads.training.loss import IGNORED, summed_cross_entropy
 from workloads.training.precision import Precision
 
+_DIGEST_BYTES = 8  # each is summed by itself: f32 holds the sum over 65,000 processes exactly
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one micro-batch: inputs [n, L-1] and targets [n, L-1] int64, IGNORED where a target does not count."""
+    """Rows of one micro-batch: inputs [n, L-1] and targets [n, L-1] int64, IGNORED where a target does not count; `digest`
+    stands for which rows were read (order.digest_rows)."""
 
     inputs: torch.Tensor
     targets: torch.Tensor
+    digest: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,13 @@ class Signals:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Of the whole global batch: summed loss in nats, valid targets, norm of the gradient before clipping; and the signals
-    of all processes."""
+    """Of the whole global batch: summed loss in nats, valid targets, norm of the gradient before clipping, the digest of all
+    rows that the processes read, and their signals."""
 
     loss_sum: float
     tokens: int
     gradient_norm: float
+    digest: int
     signals: Signals
 
     @property
@@ -49,23 +55,25 @@ class StepResult:
 
 
 class OptimizerStep:
-    """Keeps all gradients in one flat buffer, so that a step has one exchange. Its last five places are shared numbers:
-    loss, valid targets (exact to 2^24 per step), stop, leave, total steps."""
+    """Keeps all gradients in one flat buffer, so that a step has one exchange. Its last places are shared numbers: loss, valid
+    targets (exact to 2^24 per step), stop, leave, total steps, and the eight bytes of the digest."""
 
     def __init__(
         self,
-        model: nn.Module,
+        model: PreTrainedModel,
         optimizer: torch.optim.Optimizer,
         group: Communicator,
         precision: Precision,
         clip: float,
         loss_chunk: int = 1024,
     ) -> None:
-        self._model, self._optimizer, self._group = model, optimizer, group
+        self._body: nn.Module = model.get_decoder()  # type: ignore[no-untyped-call]
+        self._head: nn.Linear = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+        self._optimizer, self._group = optimizer, group
         self._precision, self._clip, self._chunk = precision, clip, loss_chunk
         self._weights = list(model.parameters())
         size = sum(weight.numel() for weight in self._weights)
-        self._flat = torch.zeros(size + 5, dtype=torch.float32, device=self._weights[0].device)
+        self._flat = torch.zeros(size + 5 + _DIGEST_BYTES, dtype=torch.float32, device=self._weights[0].device)
         self._gradients, self._shared = self._flat[:size], self._flat[size:]
         start = 0
         for weight in self._weights:
@@ -75,14 +83,17 @@ class OptimizerStep:
     def run(self, batches: Iterable[Batch], learning_rate: float, signals: Signals) -> StepResult:
         """Do one step over this process's micro-batches (there may be none) together with all other processes."""
         self._flat.zero_()
+        digest = 0
         for batch in batches:
             loss = self._loss(batch)
             loss.backward()  # type: ignore[no-untyped-call]
             self._shared[0] += loss.detach()
             self._shared[1] += (batch.targets != IGNORED).sum()
-        self._shared[2:] = torch.tensor([float(signals.stop), float(signals.leave), float(signals.total_steps)])
+            digest = (digest + batch.digest) % (1 << 64)
+        told = [signals.stop, signals.leave, signals.total_steps, *digest.to_bytes(_DIGEST_BYTES, "little")]
+        self._shared[2:] = torch.tensor(told, dtype=torch.float32)
         self._group.sum(self._flat)
-        loss_sum, tokens, stop, leave, total_steps = self._shared.tolist()
+        loss_sum, tokens, stop, leave, total_steps, *digests = self._shared.tolist()
         self._gradients.div_(max(1.0, tokens))
         norm = torch.linalg.vector_norm(self._gradients)
         if self._clip:
@@ -91,7 +102,7 @@ class OptimizerStep:
             group["lr"] = learning_rate
         self._optimizer.step()
         shared = Signals(stop > 0, leave > 0, round(total_steps))
-        return StepResult(loss_sum, round(tokens), float(norm), shared)
+        return StepResult(loss_sum, round(tokens), float(norm), _joined(digests), shared)
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> tuple[float, int]:
@@ -106,7 +117,12 @@ class OptimizerStep:
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         with self._precision.autocast():
-            hidden = self._model.model(input_ids=batch.inputs, use_cache=False).last_hidden_state
+            hidden = self._body(input_ids=batch.inputs, use_cache=False).last_hidden_state
         return summed_cross_entropy(
-            hidden.flatten(0, 1), self._model.lm_head.weight, batch.targets.flatten(), self._chunk, self._precision.dtype
+            hidden.flatten(0, 1), self._head.weight, batch.targets.flatten(), self._chunk, self._precision.dtype
         )
+
+
+def _joined(sums: list[float]) -> int:
+    """The sum modulo 2^64 of numbers whose bytes were summed place by place."""
+    return sum(round(value) << (8 * place) for place, value in enumerate(sums)) % (1 << 64)

@@ -1,1 +1,19 @@
 """Engines: token ids in, token ids out. No Ray."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from cluster.errors import UserError
+from workloads.serving.engine.base import Engine, EngineSettings
+
+ENGINES = {"torch": "workloads.serving.engine.torch_engine:TorchEngine"}
+"""Name -> `module:class`, imported when asked for; the class is called with (model folder, settings)."""
+
+
+def load_engine(name: str, folder: Path, settings: EngineSettings) -> Engine:
+    """Load a Hugging Face model folder into an engine. Raises UserError for an unknown engine or an unusable model."""
+    if name not in ENGINES:
+        raise UserError(f"engine {name!r}", f"one of {', '.join(ENGINES)}", "change `serving.engine`")
+    module, _, cls = ENGINES[name].partition(":")
+    return cast(Engine, getattr(import_module(module), cls)(folder, settings))

@@ -1,0 +1,51 @@
+"""Errors in OpenAI's shape: {"error": {"message", "type", "param", "code"}} with the status that fits."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from cluster.errors import HanlinError, OverloadedError, RequestError, UnavailableError
+
+RETRY_SECONDS = 2
+_TYPES = {400: "invalid_request_error", 401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
+
+
+def error_body(error: HanlinError) -> dict[str, Any]:
+    """The JSON body of an error."""
+    return {
+        "error": {
+            "message": str(error),
+            "type": _TYPES.get(error.http_status, "server_error"),
+            "param": getattr(error, "param", "") or None,
+            "code": error.code,
+        }
+    }
+
+
+def error_response(error: HanlinError) -> JSONResponse:
+    """The whole answer; `Retry-After` (seconds) where trying again can help."""
+    retry = isinstance(error, OverloadedError | UnavailableError)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if retry else None
+    return JSONResponse(error_body(error), status_code=error.http_status, headers=headers)
+
+
+def from_validation(error: RequestValidationError) -> RequestError:
+    """What pydantic found wrong with a body, as one line about one field."""
+    problems: Sequence[Any] = error.errors()
+    first = problems[0]
+    if first["type"] == "json_invalid":
+        reason = first.get("ctx", {}).get("error", "invalid JSON")
+        return RequestError(f"the body is not JSON ({reason})", "a JSON object", "check quotes and commas")
+    path = [str(part) for part in first["loc"] if part != "body"]
+    param = path[0] if path else ""
+    if first["type"] == "missing":
+        return RequestError(f"{param or 'the body'} is missing", "", f"send {param or 'a JSON object'}", param=param)
+    same = [problem for problem in problems if [part for part in problem["loc"] if part != "body"][:1] == path[:1]]
+    messages = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in same)
+    allowed = ", or ".join(message.removeprefix("Input ") for message in messages)
+    given = json.dumps(first.get("input"), ensure_ascii=False, default=str)
+    given = given if len(given) <= 80 else given[:77] + "..."
+    return RequestError(f"{'.'.join(path[:1]) or 'the body'} is {given}", f"it {allowed}", "", param=param)

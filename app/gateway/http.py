@@ -1,0 +1,164 @@
+"""The paths of the endpoint, in OpenAI's shapes. Pure ASGI over a Service, so it runs and is tested without Ray."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+
+from app.gateway.failures import error_response, from_validation
+from app.gateway.job import chat_job, completion_job, render
+from app.gateway.metrics import CONTENT_TYPE
+from app.gateway.schema import ChatBody, CompletionBody, TokenizeBody
+from app.gateway.service import REVISION_HEADER, Service
+from app.gateway.shapes import ChatShape, CompletionShape
+from cluster.errors import HanlinError, RequestError, UnavailableError
+
+_LOG = logging.getLogger(__name__)
+_READY_SECONDS = 2.0
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(service: Service, lifespan: Lifespan | None = None) -> FastAPI:
+    """The endpoint as an ASGI application."""
+    app = FastAPI(title="Hanlin", docs_url=None, redoc_url=None, lifespan=lifespan)
+    _add_answers(app, service)
+    _add_models(app, service)
+    _add_health(app, service)
+    _add_errors(app, service)
+    return app
+
+
+def _add_answers(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/chat/completions")
+    async def chat_completions(body: ChatBody) -> Response:
+        body.check()
+        served = await service.models.find(body.model)
+        job = await chat_job(body, served, service.request_seconds)
+        shape = ChatShape(uuid.uuid4().hex, body.model, served.revision)
+        return _counted(service, "chat", await service.respond("chat", body, job, shape))
+
+    @app.post("/v1/completions")
+    async def completions(body: CompletionBody) -> Response:
+        body.check()
+        served = await service.models.find(body.model)
+        job = await completion_job(body, served, service.request_seconds)
+        shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision)
+        return _counted(service, "completions", await service.respond("completions", body, job, shape))
+
+    @app.post("/v1/tokenize")
+    async def tokenize(body: TokenizeBody) -> Response:
+        body.check()
+        served = await service.models.find(body.model)
+        if (body.prompt is None) == (body.messages is None):
+            raise RequestError("neither prompt nor messages, or both", "one of them", "send one", param="prompt")
+        if body.messages is not None:
+            tokens = await served.encode(render(body.messages, served), special=False)
+        else:
+            tokens = await served.encode(body.prompt or "", special=body.add_special_tokens)
+        data = {
+            "count": len(tokens),
+            "max_model_len": served.card.capabilities.max_context,
+            "tokens": list(tokens),
+            "token_strs": [served.vocabulary.token_bytes(token).decode("utf-8", "replace") for token in tokens],
+        }
+        return _counted(service, "tokenize", JSONResponse(data, headers={REVISION_HEADER: served.revision}))
+
+
+def _add_models(app: FastAPI, service: Service) -> None:
+    async def entry(name: str) -> dict[str, Any]:
+        served = await service.models.find(name)
+        return {
+            "id": name,
+            "object": "model",
+            "created": served.card.created,
+            "owned_by": "hanlin",
+            "root": served.model,
+            "revision": served.revision,
+            "fingerprint": served.card.fingerprint,
+            "max_model_len": served.card.capabilities.max_context,
+        }
+
+    @app.get("/v1/models")
+    async def models() -> Response:
+        names = [name for model, routes in service.models.table.items() for name in _names(model, routes)]
+        data = await asyncio.gather(*map(entry, names))
+        return _counted(service, "models", JSONResponse({"object": "list", "data": data}))
+
+    @app.get("/v1/models/{name}")
+    async def model(name: str) -> Response:
+        return _counted(service, "models", JSONResponse(await entry(name)))
+
+
+def _names(model: str, routes: Any) -> list[str]:
+    weighted = [model] if any(route.weight > 0 for route in routes) else []
+    return weighted + [f"{model}@{route.revision}" for route in routes]
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        """This gateway runs."""
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        """Every revision that requests go to answers."""
+        apps = {route.app for routes in service.models.table.values() for route in routes if route.weight > 0}
+        if not apps:
+            raise UnavailableError("no model is served yet", "", "start one with `hanlin serve`")
+        async with asyncio.timeout(_READY_SECONDS):
+            await asyncio.gather(*map(service.upstream.stats, apps))
+        return PlainTextResponse("ready\n")
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        for model, routes in service.models.table.items():
+            for route in routes:
+                try:
+                    async with asyncio.timeout(_READY_SECONDS):
+                        service.metrics.set_engine(model, route.revision, await service.upstream.stats(route.app))
+                except (UnavailableError, TimeoutError):
+                    _LOG.warning("engine_silent model=%s revision=%s", model, route.revision)
+        return Response(service.metrics.render(), media_type=CONTENT_TYPE)
+
+
+def _add_errors(app: FastAPI, service: Service) -> None:
+    def answer(request: Request, error: HanlinError) -> Response:
+        endpoint = request.url.path.removeprefix("/v1/").partition("/")[0]
+        known = endpoint if endpoint in ("chat", "completions", "models", "tokenize", "readyz") else "other"
+        return _counted(service, known, error_response(error))
+
+    @app.exception_handler(HanlinError)
+    async def ours(request: Request, error: HanlinError) -> Response:
+        return answer(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return answer(request, from_validation(error))
+
+    @app.exception_handler(TimeoutError)
+    async def late(request: Request, _: TimeoutError) -> Response:
+        return answer(request, UnavailableError("a replica does not answer", "", "send the request again shortly"))
+
+    @app.exception_handler(HTTPException)
+    async def no_path(request: Request, error: HTTPException) -> Response:
+        given = RequestError(f"{request.method} {request.url.path}: {error.detail.lower()}", "", "see GET /openapi.json")
+        response = answer(request, given)
+        response.status_code = error.status_code
+        return response
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, _: Exception) -> Response:
+        return answer(request, HanlinError("the endpoint failed on this request", "", "look at the gateway's log"))
+
+
+def _counted(service: Service, endpoint: str, response: Response) -> Response:
+    service.metrics.requests.labels(endpoint, str(response.status_code)).inc()
+    return response

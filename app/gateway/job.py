@@ -1,0 +1,131 @@
+"""A request understood: the prompts as tokens, how to sample, when to stop. From OpenAI's bodies to engine requests."""
+
+import secrets
+import time
+import uuid
+from dataclasses import dataclass, replace
+
+from app.gateway.models import Served
+from app.gateway.schema import ChatBody, ChatMessage, CompletionBody, SamplingBody
+from cluster.errors import ContextLengthError, RequestError
+from workloads.serving.engine.base import Request, Sampling
+
+MAX_CHOICES = 256
+"""Answers that one request may ask for, over all its prompts."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to generate for one HTTP request: `requests[i]` is the choice with index i. `echo` holds the prompts' texts to
+    repeat before the answers, by prompt, where asked for."""
+
+    served: Served
+    prompts: tuple[tuple[int, ...], ...]
+    requests: tuple[Request, ...]
+    stops: tuple[str, ...]
+    echo: tuple[str, ...] = ()
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(map(len, self.prompts))
+
+    def prompt_of(self, choice: int) -> int:
+        """Index of the prompt that a choice answers."""
+        return choice * len(self.prompts) // len(self.requests)
+
+
+async def chat_job(body: ChatBody, served: Served, seconds: float) -> Job:
+    """Raises RequestError for messages that the template refuses, ContextLengthError."""
+    prompt = await served.encode(render(body.messages, served), special=False)
+    wanted = body.max_completion_tokens or body.max_tokens
+    logprobs = (body.top_logprobs or 0) if body.logprobs else None
+    if body.top_logprobs and not body.logprobs:
+        raise RequestError("top_logprobs without logprobs", "logprobs true", "send logprobs: true too", param="top_logprobs")
+    stops = body.stops + served.card.stop_strings
+    return _job(body, served, (prompt,), _answer_tokens((prompt,), wanted, served), logprobs, stops, seconds)
+
+
+async def completion_job(body: CompletionBody, served: Served, seconds: float) -> Job:
+    """Raises RequestError for an empty prompt, ContextLengthError."""
+    prompts = tuple([await _prompt_tokens(each, served) for each in body.prompts])
+    if not prompts or not all(prompts):
+        raise RequestError("an empty prompt", "at least one token", "send some text", param="prompt")
+    wanted = 16 if body.max_tokens is None else body.max_tokens
+    if not wanted and not body.echo:
+        raise RequestError("max_tokens is 0", "at least 1 without echo", "send max_tokens or echo", param="max_tokens")
+    job = _job(body, served, prompts, _answer_tokens(prompts, wanted, served), body.logprobs, body.stops, seconds)
+    if not body.echo:
+        return job
+    texts = tuple(
+        each if isinstance(each, str) else served.vocabulary.decode(tokens)
+        for each, tokens in zip(body.prompts, prompts, strict=True)
+    )
+    asked = tuple(replace(each, sampling=replace(each.sampling, prompt_logprobs=body.logprobs)) for each in job.requests)
+    return replace(job, echo=texts, requests=asked)
+
+
+def render(messages: list[ChatMessage], served: Served) -> str:
+    """The prompt of a conversation."""
+    for message in messages:
+        message.check()
+    return served.template.render([{"role": message.role, "content": message.text} for message in messages])
+
+
+def _job(
+    body: SamplingBody,
+    served: Served,
+    prompts: tuple[tuple[int, ...], ...],
+    new_tokens: int,
+    logprobs: int | None,
+    stops: tuple[str, ...],
+    seconds: float,
+) -> Job:
+    choices = body.n or 1
+    if choices * len(prompts) > MAX_CHOICES:
+        raise RequestError(f"{choices * len(prompts)} answers", f"at most {MAX_CHOICES} per request", "send several", param="n")
+    card = served.card
+    seed = secrets.randbits(63) if body.seed is None else body.seed
+    sampling = Sampling(
+        temperature=card.temperature if body.temperature is None else body.temperature,
+        top_p=card.top_p if body.top_p is None else body.top_p,
+        top_k=card.top_k if body.top_k is None else body.top_k,
+        logprobs=logprobs,
+    )
+    base, deadline = uuid.uuid4().hex, time.time() + seconds
+    requests = tuple(
+        Request(
+            id=f"{base}-{index}-{choice}",
+            token_ids=tokens,
+            max_new_tokens=new_tokens,
+            sampling=replace(sampling, seed=(seed + choice) % 2**64),
+            stop_token_ids=frozenset(card.stop_token_ids),
+            deadline=deadline,
+        )
+        for index, tokens in enumerate(prompts)
+        for choice in range(choices)
+    )
+    return Job(served, prompts, requests, stops)
+
+
+def _answer_tokens(prompts: tuple[tuple[int, ...], ...], wanted: int | None, served: Served) -> int:
+    """How many tokens an answer may have: what was asked for, or what the context leaves. Raises ContextLengthError."""
+    longest, limit = max(map(len, prompts)), served.card.capabilities.max_context
+    room = limit - longest
+    if room < (wanted if wanted is not None else 1):
+        asked = f" and the answer may have {wanted}" if wanted is not None and room > 0 else ""
+        raise ContextLengthError(
+            f"the prompt has {longest} tokens{asked}",
+            f"this model's context holds {limit}, prompt and answer together",
+            "shorten the prompt or lower max_tokens" if asked else "shorten the prompt",
+            param="messages" if len(prompts) == 1 and not asked else "max_tokens",
+        )
+    return room if wanted is None else wanted
+
+
+async def _prompt_tokens(prompt: str | list[int], served: Served) -> tuple[int, ...]:
+    if isinstance(prompt, str):
+        return await served.encode(prompt, special=True)
+    size = served.card.capabilities.vocabulary
+    if prompt and max(prompt) >= size:
+        raise RequestError(f"token id {max(prompt)}", f"ids from 0 to {size - 1}", "use /v1/tokenize", param="prompt")
+    return tuple(prompt)

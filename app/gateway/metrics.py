@@ -1,0 +1,53 @@
+"""What the gateway counts, for Prometheus. Names are `hanlin_<noun>_<unit>` and frozen by tests/contract/test_http.py."""
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from workloads.serving.engine.base import Stats
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """One registry per gateway process; a scrape sees the gateway that it reaches, and all replicas' engines."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        answer, revision = ["endpoint", "model", "revision"], ["model", "revision"]
+        self.requests = Counter("hanlin_requests", "requests answered", ["endpoint", "status"], registry=registry)
+        self.request_seconds = Histogram(
+            "hanlin_request_seconds", "time of a whole answer", answer, buckets=_SECONDS, registry=registry
+        )
+        self.first_token_seconds = Histogram(
+            "hanlin_first_token_seconds", "time to the first text", answer, buckets=_SECONDS, registry=registry
+        )
+        self.prompt_tokens = Counter("hanlin_prompt_tokens", "tokens of prompts", revision, registry=registry)
+        self.generated_tokens = Counter("hanlin_generated_tokens", "tokens of answers", revision, registry=registry)
+        self.disconnects = Counter("hanlin_disconnects", "clients that left before the end", registry=registry)
+        self.ongoing = Gauge("hanlin_ongoing_requests", "requests being answered", registry=registry)
+        self._engine = {
+            name: Gauge(f"hanlin_engine_{name}", text, revision, registry=registry)
+            for name, text in (
+                ("running_requests", "requests in the batch"),
+                ("waiting_requests", "requests that wait for a place"),
+                ("slots", "places of the batch"),
+                ("cached_tokens", "tokens whose keys and values are held"),
+                ("busy_seconds", "time spent in steps"),
+            )
+        }
+
+    def set_engine(self, model: str, revision: str, stats: Stats) -> None:
+        """What an engine said of itself."""
+        values = {
+            "running_requests": stats.running,
+            "waiting_requests": stats.waiting,
+            "slots": stats.slots,
+            "cached_tokens": stats.cached_tokens,
+            "busy_seconds": stats.busy_seconds,
+        }
+        for name, value in values.items():
+            self._engine[name].labels(model, revision).set(value)
+
+    def render(self) -> bytes:
+        """Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,108 @@
+"""The gateway on Ray Serve: start it, tell it where models are, wait until it answers."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import ray
+
+from app.gateway.board import close_board, follow, open_board
+from app.gateway.http import create_app
+from app.gateway.routes import Route, Table
+from app.gateway.service import Service
+from app.gateway.upstream import ServeUpstream
+from cluster.errors import AddressError, UnavailableError
+from workloads.serving.deploy import start_http
+from workloads.serving.spec import ServingSpec
+
+APP = "gateway"
+_APPLY_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+
+class Gateway:
+    """One gateway process: the ASGI application and the task that keeps its routes the newest."""
+
+    def __init__(self, request_seconds: float) -> None:
+        self._service = Service(ServeUpstream(), request_seconds)
+
+    def __serve_build_asgi_app__(self) -> Any:
+        return create_app(self._service, self._lifespan)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Any) -> AsyncIterator[None]:
+        following = asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table))
+        try:
+            yield
+        finally:
+            following.cancel()
+
+
+def start_gateway(spec: ServingSpec, routes: Table) -> str:
+    """Serve the OpenAI API at `/` for these routes; the base URL, without `/v1`, once it answers.
+
+    Needs the routes' applications (workloads/serving/deploy.py). Raises AddressError where the port is taken.
+    """
+    from ray import serve
+
+    base_url = start_http(spec)
+    open_board()
+    if APP not in serve.status().applications:
+        deployment: Any = serve.deployment(
+            serve.ingress()(Gateway),
+            name=APP,
+            num_replicas=spec.gateway_replicas,
+            ray_actor_options={"num_cpus": spec.gateway_cpus},
+            max_ongoing_requests=4096,
+            max_surge_percent=100,
+            graceful_shutdown_timeout_s=spec.drain_seconds,
+        )
+        serve.run(deployment.bind(spec.request_timeout), name=APP, route_prefix="/")
+    set_routes(routes)
+    return base_url
+
+
+def set_routes(routes: Table) -> bool:
+    """A new routing table for every gateway, from the next request on; True once each of them has it."""
+    return bool(ray.get(open_board().set.remote({name: tuple(each) for name, each in routes.items()}, _APPLY_SECONDS)))
+
+
+def get_routes() -> Table:
+    """The routing table in force."""
+    table: Table = ray.get(open_board().get.remote())
+    return table
+
+
+def single_route(model: str, revision: str, app: str) -> Table:
+    """All requests for a model to one revision."""
+    return {model: (Route(revision, app, 1.0),)}
+
+
+def stop_gateway() -> None:
+    """Take the endpoint away; requests on the way end first."""
+    from ray import serve
+
+    serve.delete(APP)
+    close_board()
+
+
+def wait_ready(base_url: str, seconds: float = 60.0) -> None:
+    """Return once the endpoint answers for all its models. Raises UnavailableError after `seconds`, AddressError where
+    nothing listens at the address."""
+    end, last = time.monotonic() + seconds, ""
+    while True:
+        try:
+            response = httpx.get(f"{base_url}/readyz", timeout=_APPLY_SECONDS)
+            if response.status_code == httpx.codes.OK:
+                return
+            last = response.text.strip()[:200]
+        except httpx.HTTPError as error:
+            last = str(error)
+        if time.monotonic() > end:
+            kind = AddressError if "refused" in last.lower() else UnavailableError
+            raise kind(f"{base_url} is not ready after {seconds:g} s ({last})", "", "look at the log of the gateway")
+        time.sleep(_POLL_SECONDS)

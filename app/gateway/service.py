@@ -1,0 +1,199 @@
+"""From a request that is understood to an answer: whole, or as server-sent events. Counts and times both.
+
+Not for paths and status codes (http.py) nor for JSON's fields (shapes.py).
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
+from app.gateway.failures import error_body
+from app.gateway.job import Job
+from app.gateway.metrics import Metrics
+from app.gateway.models import Models
+from app.gateway.schema import SamplingBody
+from app.gateway.shapes import Shape, usage
+from app.gateway.upstream import Upstream
+from cluster.errors import HanlinError
+
+_LOG = logging.getLogger(__name__)
+REVISION_HEADER = "x-hanlin-revision"
+Event = tuple[int, Piece]
+
+
+@dataclass
+class _Choice:
+    """An answer being put together."""
+
+    text: str = ""
+    scores: list[ScoredToken] = field(default_factory=list)
+    tokens: int = 0
+    finish: str | None = None
+
+    def add(self, piece: Piece) -> None:
+        self.text += piece.text
+        self.scores += piece.scores
+        self.tokens += piece.tokens
+        self.finish = piece.finish
+
+
+class Service:
+    """What all requests of a gateway share."""
+
+    def __init__(self, upstream: Upstream, request_seconds: float) -> None:
+        self.models, self.metrics = Models(upstream), Metrics()
+        self.upstream, self.request_seconds = upstream, request_seconds
+        self._ongoing = 0
+
+    async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
+        """The HTTP answer to a job. Nothing is sent before the first text is there, so that errors until then have their
+        own status."""
+        timer = _Timer(endpoint, job, self)
+        events = timer.watch(self._events(body, job))
+        headers = {REVISION_HEADER: job.served.revision}
+        scored = _wants_scores(job)
+        if not body.stream:
+            return JSONResponse(await _collect(events, job, shape, scored), headers=headers)
+        first = await anext(events)
+        lines = _lines(first, events, body, job, shape, scored)
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
+
+    def _events(self, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
+        pause = self._pause(bool(body.stream))
+        answers = []
+        for index, request in enumerate(job.requests):
+            echo = None
+            if job.echo:
+                place = job.prompt_of(index)
+                echo = Echo(job.echo[place], job.prompts[place], request.sampling.prompt_logprobs is not None)
+            chunks = self.upstream.generate(job.served.app, request, pause)
+            answers.append(read_answer(chunks, TextStream(job.served.vocabulary, job.stops, echo)))
+        return _merge(answers)
+
+    def _pause(self, stream: bool) -> float:
+        """Seconds between two chunks from a replica. A message costs processor time that decoding then lacks: alone a
+        stream gets every token at once, in company a few together; an answer sent whole needs only to see its stop
+        strings in time."""
+        return min(0.004 * max(self._ongoing - 1, 0), 0.08) if stream else 0.1
+
+
+class _Timer:
+    """Counts and times one job while its events pass."""
+
+    def __init__(self, endpoint: str, job: Job, service: Service) -> None:
+        self._endpoint, self._job, self._service = endpoint, job, service
+        self._started = time.monotonic()
+
+    async def watch(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        metrics, served = self._service.metrics, self._job.served
+        names = (self._endpoint, served.model, served.revision)
+        metrics.prompt_tokens.labels(*names[1:]).inc(self._job.prompt_tokens)
+        self._change(1)
+        first = True
+        try:
+            async with aclosing(events):
+                async for index, piece in events:
+                    if first:
+                        metrics.first_token_seconds.labels(*names).observe(time.monotonic() - self._started)
+                        first = False
+                    metrics.generated_tokens.labels(*names[1:]).inc(piece.tokens)
+                    yield index, piece
+            metrics.request_seconds.labels(*names).observe(time.monotonic() - self._started)
+        except (GeneratorExit, asyncio.CancelledError):
+            metrics.disconnects.inc()
+            raise
+        finally:
+            self._change(-1)
+
+    def _change(self, by: int) -> None:
+        self._service._ongoing += by
+        self._service.metrics.ongoing.set(self._service._ongoing)
+
+
+async def _merge(answers: Sequence[AsyncGenerator[Piece, None]]) -> AsyncGenerator[Event, None]:
+    """Events of all answers as they come; leaving early closes every one."""
+    if len(answers) == 1:
+        async with aclosing(answers[0]) as only:
+            async for piece in only:
+                yield 0, piece
+        return
+    queue: asyncio.Queue[Event | BaseException | None] = asyncio.Queue()
+
+    async def pump(index: int, answer: AsyncGenerator[Piece, None]) -> None:
+        try:
+            async with aclosing(answer):
+                async for piece in answer:
+                    queue.put_nowait((index, piece))
+            queue.put_nowait(None)
+        except Exception as error:  # noqa: BLE001 - carried to the reader, who raises it
+            queue.put_nowait(error)
+
+    tasks = [asyncio.create_task(pump(index, answer)) for index, answer in enumerate(answers)]
+    try:
+        left = len(tasks)
+        while left:
+            event = await queue.get()
+            if isinstance(event, BaseException):
+                raise event
+            if event is None:
+                left -= 1
+            else:
+                yield event
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _collect(events: AsyncGenerator[Event, None], job: Job, shape: Shape, scored: bool) -> dict[str, Any]:
+    choices = [_Choice() for _ in job.requests]
+    async with aclosing(events):
+        async for index, piece in events:
+            choices[index].add(piece)
+    made = [shape.choice(i, c.text, c.scores if scored else None, c.finish) for i, c in enumerate(choices)]
+    return shape.answer(made, usage(job.prompt_tokens, sum(choice.tokens for choice in choices)))
+
+
+async def _lines(
+    first: Event, events: AsyncGenerator[Event, None], body: SamplingBody, job: Job, shape: Shape, scored: bool
+) -> AsyncGenerator[bytes, None]:
+    """Server-sent events. What breaks the stream is told in an event of its own; only a whole answer ends in [DONE]."""
+    async with aclosing(events):
+        try:
+            for index in range(len(job.requests)):
+                if opening := shape.opening(index):
+                    yield _event(shape.chunk([opening]))
+            tokens = first[1].tokens
+            yield _event(shape.chunk([_delta(shape, first, scored)]))
+            async for event in events:
+                tokens += event[1].tokens
+                yield _event(shape.chunk([_delta(shape, event, scored)]))
+            if body.include_usage:
+                yield _event(shape.chunk([], usage(job.prompt_tokens, tokens)))
+            yield b"data: [DONE]\n\n"
+        except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
+            if not isinstance(error, HanlinError):
+                _LOG.exception("stream_failed")
+                error = HanlinError("the answer broke off", "", "send the request again")
+            yield _event(error_body(error))
+
+
+def _delta(shape: Shape, event: Event, scored: bool) -> dict[str, Any]:
+    index, piece = event
+    return shape.delta(index, piece.text, piece.scores if scored else None, piece.finish)
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _wants_scores(job: Job) -> bool:
+    return job.requests[0].sampling.logprobs is not None

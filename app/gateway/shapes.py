@@ -1,0 +1,124 @@
+"""OpenAI's answers as JSON objects: whole ones and the chunks of a stream, for chat and for completions."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from app.gateway.answer import ScoredToken
+
+Json = dict[str, Any]
+
+
+def usage(prompt_tokens: int, completion_tokens: int) -> Json:
+    total = prompt_tokens + completion_tokens
+    return {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens, "total_tokens": total}
+
+
+class Shape:
+    """One endpoint's JSON. `head` is what every object of one answer shares."""
+
+    whole: str
+    part: str
+    prefix: str
+
+    def __init__(self, request_id: str, model: str, revision: str) -> None:
+        self._id, self._created = f"{self.prefix}-{request_id}", int(time.time())
+        self._model, self._fingerprint = model, revision
+
+    def _head(self, kind: str) -> Json:
+        return {
+            "id": self._id,
+            "object": kind,
+            "created": self._created,
+            "model": self._model,
+            "system_fingerprint": self._fingerprint,
+        }
+
+    def answer(self, choices: list[Json], used: Json) -> Json:
+        """A whole answer."""
+        return self._head(self.whole) | {"choices": choices, "usage": used}
+
+    def chunk(self, choices: list[Json], used: Json | None = None) -> Json:
+        """One event of a stream."""
+        return self._head(self.part) | {"choices": choices} | ({"usage": used} if used is not None else {})
+
+    def opening(self, index: int) -> Json | None:
+        """The choice of the first event, where the endpoint has one."""
+        return None
+
+    def delta(self, index: int, text: str, scores: Sequence[ScoredToken] | None, finish: str | None) -> Json:
+        """A choice of an event."""
+        raise NotImplementedError
+
+    def choice(self, index: int, text: str, scores: Sequence[ScoredToken] | None, finish: str | None) -> Json:
+        """A choice of a whole answer."""
+        raise NotImplementedError
+
+
+class ChatShape(Shape):
+    whole, part, prefix = "chat.completion", "chat.completion.chunk", "chatcmpl"
+
+    def opening(self, index: int) -> Json | None:
+        return {"index": index, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
+
+    def delta(self, index: int, text: str, scores: Sequence[ScoredToken] | None, finish: str | None) -> Json:
+        delta = {"content": text} if text or not finish else {}
+        return {"index": index, "delta": delta, "logprobs": _chat_scores(scores), "finish_reason": finish}
+
+    def choice(self, index: int, text: str, scores: Sequence[ScoredToken] | None, finish: str | None) -> Json:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        return {"index": index, "message": message, "logprobs": _chat_scores(scores), "finish_reason": finish}
+
+
+class CompletionShape(Shape):
+    whole, part, prefix = "text_completion", "text_completion", "cmpl"
+
+    def delta(self, index: int, text: str, scores: Sequence[ScoredToken] | None, finish: str | None) -> Json:
+        return self.choice(index, text, scores, finish)
+
+    def choice(self, index: int, text: str, scores: Sequence[ScoredToken] | None, finish: str | None) -> Json:
+        return {"index": index, "text": text, "logprobs": _completion_scores(scores), "finish_reason": finish}
+
+
+def _chat_scores(scores: Sequence[ScoredToken] | None) -> Json | None:
+    if scores is None:
+        return None
+    content = [
+        {
+            "token": score.text,
+            "logprob": score.logprob,
+            "bytes": list(score.data),
+            "top_logprobs": [
+                {"token": data.decode("utf-8", "replace"), "logprob": value, "bytes": list(data)} for data, value in score.top
+            ],
+        }
+        for score in scores
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _completion_scores(scores: Sequence[ScoredToken] | None) -> Json | None:
+    if scores is None:
+        return None
+    return {
+        "tokens": [_key(score.data) for score in scores],
+        "token_logprobs": [score.logprob for score in scores],
+        "top_logprobs": [None if score.logprob is None else _best(score.top) for score in scores],
+        "text_offset": [score.offset for score in scores],
+    }
+
+
+def _key(data: bytes) -> str:
+    """A token as text; one that is no whole character as `bytes:\\x..`, so that different tokens stay different."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def _best(top: Sequence[tuple[bytes, float]]) -> dict[str, float]:
+    """By token, best first; of two tokens that look the same the better one counts."""
+    table: dict[str, float] = {}
+    for data, value in top:
+        table.setdefault(_key(data), value)
+    return table

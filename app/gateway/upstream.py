@@ -1,0 +1,85 @@
+"""The gateway's way to the replicas. Errors of Ray become ours here and nowhere else."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from cluster.errors import HanlinError, OverloadedError, UnavailableError
+from workloads.serving.card import ModelCard
+from workloads.serving.engine.base import Chunk, Request, Stats
+
+ACCEPT_SECONDS = 10.0
+"""How long a request waits for a replica to take it before 503 is answered."""
+
+
+class Upstream(Protocol):
+    """Served revisions, by the name of their Serve application."""
+
+    async def card(self, app: str) -> ModelCard:
+        """What the gateway must know of a revision. Raises UnavailableError."""
+
+    async def stats(self, app: str) -> Stats:
+        """The sum over its replicas. Raises UnavailableError."""
+
+    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+        """The engine's chunks. Closing it early frees the request's place. Raises UnavailableError, OverloadedError."""
+
+
+class ServeUpstream:
+    """Replicas on Ray Serve."""
+
+    def __init__(self) -> None:
+        self._handles: dict[str, Any] = {}
+
+    async def card(self, app: str) -> ModelCard:
+        with _plain_errors():
+            card: ModelCard = await asyncio.wait_for(self._handle(app).card.remote(), ACCEPT_SECONDS)
+            return card
+
+    async def stats(self, app: str) -> Stats:
+        with _plain_errors():
+            each: Stats = await asyncio.wait_for(self._handle(app).stats.remote(), ACCEPT_SECONDS)
+            return each
+
+    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+        with _plain_errors():
+            response = self._handle(app).options(stream=True).generate.remote(request, pause)
+            ended = False
+            try:
+                await asyncio.wait_for(anext(response), ACCEPT_SECONDS)  # empty: a replica has taken the request
+                async for chunk in response:
+                    ended = chunk.finish is not None
+                    yield chunk
+                if not ended:
+                    raise UnavailableError("the replica's stream ended without an end", "", "send the request again")
+            finally:
+                if not ended:
+                    response.cancel()
+
+    def _handle(self, app: str) -> Any:
+        from ray import serve
+
+        from workloads.serving.deploy import DEPLOYMENT
+
+        if app not in self._handles:
+            self._handles[app] = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+        return self._handles[app]
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    from ray.exceptions import RayError, RayTaskError
+    from ray.serve.exceptions import BackPressureError, RayServeException
+
+    try:
+        yield
+    except BackPressureError as error:
+        raise OverloadedError("too many requests wait for this model", "", "send the request again shortly") from error
+    except RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, HanlinError):
+            raise cause from error
+        raise
+    except (RayError, RayServeException, TimeoutError) as error:
+        raise UnavailableError("no replica of this model answers", "", "send the request again shortly") from error

@@ -1,0 +1,80 @@
+"""A very small Qwen3 with a byte-level tokenizer, made on the spot: random weights, real files."""
+
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from cluster.artifacts import Artifact, ArtifactStore, Work
+
+TEXT = [
+    "青石镇在江边，镇上有一座老桥。",
+    "春天，农人把秧苗插进水田；秋天，他们收稻子。",
+    "问：镇上有几座桥？\n答：一座。\n",
+    "问：三加五等于几？\n答：八。\n",
+    "卖茶的老人姓周，他的茶是从山上采来的。",
+]
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] }}\n"
+    "{% elif message['role'] == 'user' %}问：{{ message['content'] }}\n"
+    "{% elif message['role'] == 'assistant' %}答：{{ message['content'] }}\n"
+    "{% else %}{{ raise_exception('roles are system, user and assistant') }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}答：{% endif %}"
+)
+CONTEXT = 128
+
+
+def train_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(r"\p{Han}+|\d|\s+|[^\p{Han}\d\s]+"), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXT, trainer)
+    return tokenizer
+
+
+def write_model(folder: Path, seed: int = 0) -> Path:
+    """A model folder as training leaves it."""
+    tokenizer = train_tokenizer()
+    torch.manual_seed(seed)
+    config = Qwen3Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        intermediate_size=64,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        initializer_range=0.3,  # spreads the logits, so that no two tokens are nearly equal
+        eos_token_id=0,
+        bos_token_id=None,
+        pad_token_id=0,
+    )
+    model = Qwen3ForCausalLM(config)
+    model.generation_config.stop_strings = ["\n问："]
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def commit_model(store: ArtifactStore, folder: Path, name: str) -> Artifact:
+    """The folder as a model artifact."""
+    work = Work("model", {"name": name}, {}, 1)
+    with store.draft(work) as draft:
+        draft.upload(folder)
+    return store.open("model", work.folder)

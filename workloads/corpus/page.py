@@ -1,0 +1,169 @@
+"""report.html of a corpus: one file, no network, light and dark, wide and narrow. Draws what report.py has counted."""
+
+from collections.abc import Iterable
+from html import escape
+
+from workloads.corpus.page_style import STYLE
+from workloads.corpus.reasons import explain
+from workloads.corpus.report import BadFile, LengthBin, Report, SourceLine
+from workloads.corpus.tally import Sample
+
+_MOST_SOURCES = 60
+
+
+def page(report: Report) -> str:
+    """The whole document; every text from outside is escaped."""
+    parts = [
+        _headline(report),
+        _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
+        _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
+        _section("Sources", _sources(report.sources)),
+        _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
+        _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
+        _section("Settings", _settings(report)),
+    ]
+    title = f"Corpus of {escape(report.name)}"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head>\n<body><main>\n<h1>{title}</h1>\n{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _section(title: str, body: str, note: str = "") -> str:
+    explanation = f'<p class="note">{note}</p>' if note else ""
+    return f"<section><h2>{title}</h2>{explanation}{body}</section>\n" if body else ""
+
+
+def _headline(report: Report) -> str:
+    counts = report.counts
+    masked = sum(counts[f"masked_{kind}"] for kind in ("mobile", "email", "id_card"))
+    duplicates = counts["dropped_exact_duplicate"] + counts["dropped_near_duplicate"]
+    cards = (
+        ("kept", counts["documents_kept"], f"of {counts['documents_read']:,} documents"),
+        ("characters", counts["characters_kept"], f"of {counts['characters_read']:,} read"),
+        ("held out", counts["documents_heldout"], "documents, for evaluation"),
+        ("duplicates", duplicates, f"{counts['dropped_near_duplicate']:,} of them near ones"),
+        ("lines taken out", counts["lines_removed"], "navigation, copyright and the like"),
+        ("masked", masked, "telephone numbers, addresses, identities"),
+        ("bad records", counts["bad_records"], "set aside"),
+    )
+    items = (f"<div><dt>{name}</dt><dd>{value:,}</dd><p>{note}</p></div>" for name, value, note in cards)
+    return f'<dl class="cards">{"".join(items)}</dl>\n'
+
+
+def _waterfall(report: Report) -> str:
+    read = max(report.counts["documents_read"], 1)
+    rows = [_bar("read", "", read, 0, read, read)]
+    left = read
+    for step in report.waterfall:
+        left -= step.documents
+        if step.documents:
+            rows.append(_bar(step.reason, explain(step.reason, report.spec), step.documents, left, step.documents, read, "drop"))
+    rows.append(_bar("kept", "", left, 0, left, read, "keep"))
+    return f'<div class="waterfall">{"".join(rows)}</div>'
+
+
+def _bar(name: str, note: str, value: int, start: int, length: int, whole: int, kind: str = "") -> str:
+    """One row: the bar from `start` of `length` out of `whole`; for a drop, what stays is drawn pale before it."""
+    pale = f'<i class="pale" style="width:{100 * start / whole:.3f}%"></i>' if start else ""
+    bar = f'<i class="{kind}" style="width:{100 * length / whole:.3f}%"></i>'
+    sign = "−" if kind == "drop" else ""
+    label = f'<span class="name">{escape(name.replace("_", " "))}<small>{escape(note)}</small></span>'
+    return (
+        f'<div class="row">{label}<span class="track">{pale}{bar}</span>'
+        f'<span class="number">{sign}{value:,}<small>{_percent(value, whole)}</small></span></div>'
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / max(whole, 1)
+    return f"{share:.0f} %" if share >= 9.5 or not part else f"{share:.1f} %" if share >= 0.1 else "< 0.1 %"
+
+
+def _histogram(bins: tuple[LengthBin, ...]) -> str:
+    highest = max(each.kept + each.dropped for each in bins)
+    columns = []
+    for index, each in enumerate(bins):
+        kept, dropped = 100 * each.kept / highest, 100 * each.dropped / highest
+        tip = f"from {each.characters:,} characters: {each.kept:,} kept, {each.dropped:,} dropped"
+        tick = _short(each.characters) if index % 2 == 0 else ""
+        columns.append(
+            f'<div title="{tip}"><span class="bars"><i class="drop" style="height:{dropped:.2f}%"></i>'
+            f'<i class="keep" style="height:{kept:.2f}%"></i></span><small>{tick}</small></div>'
+        )
+    legend = '<p class="legend"><i class="keep"></i> kept <i class="drop"></i> dropped</p>'
+    return f'<div class="histogram">{"".join(columns)}</div>{legend}'
+
+
+def _short(number: int) -> str:
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.0f}{letter}"
+    return str(number)
+
+
+def _sources(lines: tuple[SourceLine, ...]) -> str:
+    rows = []
+    for line in lines[:_MOST_SOURCES]:
+        main = sorted(line.dropped.items(), key=lambda item: (-item[1], item[0]))[:3]
+        why = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in main)
+        meter = f'<span class="track"><i class="keep" style="width:{100 * line.kept / max(line.read, 1):.2f}%"></i></span>'
+        cells = (f"{line.read:,}", f"{line.kept:,}", f"{meter}", f"{line.characters_kept:,}", escape(why))
+        rows.append((escape(line.source), *cells))
+    if len(lines) > _MOST_SOURCES:
+        rows.append((f"and {len(lines) - _MOST_SOURCES:,} more in report.json", "", "", "", "", ""))
+    return _table(("source", "read", "kept", "", "characters kept", "dropped mainly by"), rows, "sources")
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:
+    """Cells are HTML already."""
+    names = "".join(f"<th>{name}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table class="{kind}"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _samples(report: Report) -> str:
+    groups = []
+    for reason, samples in report.samples.items():
+        if reason.startswith("bad: "):
+            continue
+        count = report.counts[f"dropped_{reason}"]
+        items = "".join(_sample(each) for each in samples)
+        title = f"{escape(reason.replace('_', ' '))} <small>{count:,} · {escape(explain(reason, report.spec))}</small>"
+        groups.append(f"<details><summary>{title}</summary>{items}</details>")
+    return "".join(groups)
+
+
+def _sample(sample: Sample) -> str:
+    matched = f" · stays: {escape(sample.matched_id)}" if sample.matched_id else ""
+    where = f"{escape(sample.file)} : {sample.position:,}"
+    return (
+        f'<figure><figcaption>{escape(sample.source)} · {where} · measured {sample.value:.3g}{matched}</figcaption>'
+        f"<blockquote>{escape(sample.text)}</blockquote></figure>"
+    )
+
+
+def _bad_records(report: Report) -> str:
+    if not report.bad_files:
+        return "<p>None.</p>"
+    table = _table(("file", "reason", "records"), (_bad_row(each) for each in report.bad_files), "bad")
+    groups = []
+    for reason, samples in report.samples.items():
+        if reason.startswith("bad: "):
+            items = "".join(
+                f"<figure><figcaption>{escape(each.file)} : {each.position:,}</figcaption>"
+                f"<blockquote>{escape(each.text)}</blockquote></figure>"
+                for each in samples
+            )
+            groups.append(f"<details><summary>{escape(reason.removeprefix('bad: '))}</summary>{items}</details>")
+    return table + "".join(groups)
+
+
+def _bad_row(each: BadFile) -> tuple[str, str, str]:
+    return escape(each.file), escape(each.reason), f"{each.records:,}"
+
+
+def _settings(report: Report) -> str:
+    rows = ((escape(key), escape(str(value))) for key, value in report.spec.items() if key != "inputs")
+    return f"<details><summary>the resolved `corpus` section</summary>{_table(('key', 'value'), rows, 'settings')}</details>"

@@ -1,0 +1,108 @@
+"""The columns of the tables that go from step to step of the corpus, and how a row is named."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+_POSITION_BITS = 40
+
+
+def _schema(*fields: "pa.Field[Any]") -> pa.Schema:
+    return pa.schema(list(fields))
+
+
+READ = _schema(
+    pa.field("row", pa.uint64()),  # the file's number and the position in it: unique, and the same in every run
+    pa.field("id", pa.string()),
+    pa.field("source", pa.string()),
+    pa.field("file", pa.string()),
+    pa.field("position", pa.int64()),
+    pa.field("text", pa.string()),  # normalised; a sample or an explanation where `problem` is set
+    pa.field("characters_read", pa.int32()),
+    pa.field("problem", pa.string()),  # empty for a document; else why the record is bad
+)
+
+CLEAN = _schema(
+    *READ,
+    pa.field("characters", pa.int32()),
+    pa.field("rule", pa.string()),  # the rule that drops the document; empty: none so far
+    pa.field("value", pa.float64()),
+    pa.field("lines_removed", pa.int32()),
+    pa.field("mobiles", pa.int32()),
+    pa.field("emails", pa.int32()),
+    pa.field("id_cards", pa.int32()),
+    pa.field("digest", pa.binary(16)),  # of the folded text: equal for exact duplicates
+    pa.field("bands", pa.binary()),  # 20 numbers of 8 bytes: near duplicates share one
+)
+
+DOCUMENTS = _schema(
+    pa.field("id", pa.string()),
+    pa.field("text", pa.string()),
+    pa.field("source", pa.string()),
+    pa.field("split", pa.string()),
+    pa.field("characters", pa.int32()),
+)
+
+DECISIONS = _schema(
+    pa.field("id", pa.string()),
+    pa.field("source", pa.string()),
+    pa.field("file", pa.string()),
+    pa.field("position", pa.int64()),
+    pa.field("stage", pa.string()),
+    pa.field("rule", pa.string()),
+    pa.field("value", pa.float64()),
+    pa.field("kept", pa.bool_()),
+    pa.field("matched_id", pa.string()),
+    pa.field("lines_removed", pa.int32()),
+    pa.field("masked", pa.int32()),
+)
+
+QUARANTINE = _schema(
+    pa.field("file", pa.string()),
+    pa.field("position", pa.int64()),
+    pa.field("reason", pa.string()),
+    pa.field("sample", pa.string()),
+)
+
+
+def texts(table: pa.Table, column: str) -> list[str]:
+    """A column of strings as a list."""
+    return cast(list[str], table[column].to_pylist())
+
+
+def is_empty(table: pa.Table, column: str) -> Mask:
+    """Where a column of strings is the empty string."""
+    return np.array(pc.equal(table[column], pa.scalar("")).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def where(table: pa.Table, mask: Mask) -> pa.Table:
+    """The rows for which the mask is true."""
+    return table.filter(pa.array(mask, pa.bool_()))
+
+
+def in_order(table: pa.Table, *keys: tuple[str, Literal["ascending", "descending"]]) -> pa.Table:
+    """The table sorted by these columns."""
+    return table.take(pc.sort_indices(table, sort_keys=list(keys)))
+
+
+def undropped(block: pa.Table) -> pa.Table:
+    """The documents of a cleaned block that no rule has dropped."""
+    return where(block, is_empty(block, "problem") & is_empty(block, "rule"))
+
+
+def row_number(file_index: int, position: int) -> int:
+    """One number for a record: up to 2^24 files of up to 2^40 records."""
+    return (file_index << _POSITION_BITS) + position
+
+
+def to_table(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
+    """Rows in the schema's column order."""
+    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+    arrays = [pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

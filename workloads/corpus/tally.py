@@ -1,0 +1,128 @@
+"""Counts over blocks for the manifest and the report, joined from block to block. The same for any order of blocks."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import ray
+
+from workloads.corpus.fates import Fates, decide, lot
+from workloads.corpus.shuffle import collect, start
+from workloads.corpus.tables import is_empty, where
+
+SAMPLES = 6  # per reason
+_SAMPLE_CHARACTERS = 240
+KEPT = "kept"
+
+
+@dataclass(frozen=True, order=True)
+class Sample:
+    """A document or bad record to look at: what was measured, the text's beginning, and what it was matched with."""
+
+    key: str
+    file: str
+    position: int
+    source: str
+    value: float
+    text: str
+    matched_id: str = ""
+
+
+@dataclass
+class Tally:
+    """Counters: `documents` and `characters` by (source, rule), with rule `kept` for what stays; `lengths` by (kept, bin)."""
+
+    documents: Counter[tuple[str, str]] = field(default_factory=Counter)
+    characters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lengths: Counter[tuple[bool, int]] = field(default_factory=Counter)
+    cleaning: Counter[str] = field(default_factory=Counter)
+    bad: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (file, reason)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Documents, good or not; bad records are no documents."""
+        return sum(self.documents.values())
+
+    @property
+    def kept(self) -> int:
+        return sum(count for (_, rule), count in self.documents.items() if rule == KEPT)
+
+    def dropped(self) -> Counter[str]:
+        """Documents by the rule that dropped them."""
+        return _by_second({key: count for key, count in self.documents.items() if key[1] != KEPT})
+
+    def bad_reasons(self) -> Counter[str]:
+        return _by_second(self.bad)
+
+    def add(self, other: "Tally") -> None:
+        for mine, theirs in (
+            (self.documents, other.documents),
+            (self.characters, other.characters),
+            (self.lengths, other.lengths),
+            (self.cleaning, other.cleaning),
+            (self.bad, other.bad),
+        ):
+            mine.update(theirs)  # type: ignore[arg-type]
+        for reason, found in other.samples.items():
+            self.samples[reason] = sorted(chain(self.samples.get(reason, []), found))[:SAMPLES]
+
+
+def _by_second(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
+    joined: Counter[str] = Counter()
+    for (_, second), count in counts.items():
+        joined[second] += count
+    return joined
+
+
+def tally_all(blocks: Sequence[Any], fates: Fates, heldout: int) -> Tally:
+    shared, tally = ray.put(fates), Tally()
+    for each in collect([start(tally_block, block, shared, heldout) for block in blocks]):
+        tally.add(each)
+    return tally
+
+
+def length_bin(characters: int) -> int:
+    """Bins of half powers of two: bin b holds lengths from 2^(b/2)."""
+    return math.floor(2 * math.log2(characters)) if characters > 0 else 0
+
+
+def tally_block(block: pa.Table, fates: Fates, heldout: int) -> Tally:
+    """Everything that the report tells of one block."""
+    tally = Tally()
+    for row in decide(block, fates).drop_columns(["bands", "digest"]).to_pylist():
+        _count(tally, row, heldout)
+    for row in where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"]).to_pylist():
+        tally.bad[row["file"], row["problem"]] += 1
+        sample = Sample(row["file"], row["file"], row["position"], "", 0.0, row["text"][:_SAMPLE_CHARACTERS])
+        tally.samples.setdefault(f"bad: {row['problem']}", []).append(sample)
+    for found in tally.samples.values():
+        found.sort()
+        del found[SAMPLES:]
+    return tally
+
+
+def _count(tally: Tally, row: dict[str, object], heldout: int) -> None:
+    rule = KEPT if row["kept"] else str(row["rule"])
+    key, length = (str(row["source"]), rule), int(str(row["characters"]))
+    tally.documents[key] += 1
+    tally.characters[key] += length if row["kept"] else int(str(row["characters_read"]))
+    tally.lengths[bool(row["kept"]), length_bin(length)] += 1
+    tally.cleaning["characters_read"] += int(str(row["characters_read"]))
+    if row["kept"]:
+        tally.cleaning["documents_heldout"] += lot(str(row["id"])) < heldout
+        for name in ("lines_removed", "mobiles", "emails", "id_cards"):
+            tally.cleaning[name] += int(str(row[name]))
+        return
+    found = tally.samples.setdefault(rule, [])
+    if len(found) < SAMPLES or str(row["id"]) < found[-1].key:
+        text = str(row["text"])[:_SAMPLE_CHARACTERS]
+        position, value = int(str(row["position"])), float(str(row["value"]))
+        sample = Sample(str(row["id"]), str(row["file"]), position, str(row["source"]), value, text, str(row["matched_id"]))
+        found.append(sample)
+        found.sort()
+        del found[SAMPLES:]

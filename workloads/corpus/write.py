@@ -1,0 +1,73 @@
+"""The artifact's tables: documents and decisions in order of id, bad records in order of file and position."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import ray
+
+from cluster import storage
+from cluster.storage import Location
+from workloads.corpus.fates import Fates, Survey, decide, lot
+from workloads.corpus.shuffle import collect, scatter, start
+from workloads.corpus.tables import DECISIONS, DOCUMENTS, QUARANTINE, in_order, is_empty, texts, where
+
+_LEAST_PART, _LARGEST_PART, _PARTS = 2 << 20, 256 << 20, 64  # bytes of text in a file of documents
+_DECISIONS_PER_PART = 1_000_000
+_ROW_GROUP = 4096
+
+
+def write_all(blocks: Sequence[Any], fates: Fates, kept: Survey, heldout: int, read: int, folder: Location) -> None:
+    """Write `documents/`, `decisions/` and `quarantine/` below `folder`. How many files is decided by the data alone."""
+    shared = ray.put(fates)
+    size = 3 * kept.characters
+    parts = -(-size // max(_LEAST_PART, min(_LARGEST_PART, size // _PARTS))) or 1
+    written = _write(blocks, folder / "documents", parts, documents_of_block, "id", shared, heldout)
+    written += _write(blocks, folder / "decisions", 1 + read // _DECISIONS_PER_PART, decisions_of_block, "id", shared)
+    written += _write(blocks, folder / "quarantine", 1, bad_records_of_block, "file")
+    for _ in collect(written):
+        pass
+
+
+def _write(blocks: Sequence[Any], folder: Location, parts: int, divide: Any, first: str, *arguments: Any) -> list[Any]:
+    pieces = scatter(divide, blocks, parts, *arguments)
+    names = [(folder / f"part-{index:05d}.parquet").uri for index in range(parts)]
+    return [start(write_part, name, first, *piece) for name, piece in zip(names, pieces, strict=True)]
+
+
+def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
+    """One sorted Parquet file; answers its rows. Writing it again gives the same file."""
+    table = pa.concat_tables(pieces)
+    keys = [key for key in (first, "file", "position") if key in table.schema.names]
+    table = in_order(table, *((key, "ascending") for key in dict.fromkeys(keys)))
+    with storage.open_output(storage.locate(uri)) as stream:
+        pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
+    return int(table.num_rows)
+
+
+def documents_of_block(block: pa.Table, parts: int, fates: Fates, heldout: int) -> list[pa.Table]:
+    table = decide(block, fates)
+    table = where(table, table["kept"].to_numpy())
+    split = ["heldout" if lot(identity) < heldout else "train" for identity in texts(table, "id")]
+    table = table.append_column("split", pa.array(split, pa.string())).select(DOCUMENTS.names).cast(DOCUMENTS)
+    return _by_id(table, parts)
+
+
+def decisions_of_block(block: pa.Table, parts: int, fates: Fates) -> list[pa.Table]:
+    table = decide(block, fates)
+    masked = pc.add(pc.add(table["mobiles"], table["emails"]), table["id_cards"])
+    return _by_id(table.append_column("masked", masked).select(DECISIONS.names).cast(DECISIONS), parts)
+
+
+def bad_records_of_block(block: pa.Table, parts: int) -> list[pa.Table]:
+    table = where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"])
+    return [table.rename_columns(QUARANTINE.names).cast(QUARANTINE)] * parts
+
+
+def _by_id(table: pa.Table, parts: int) -> list[pa.Table]:
+    """Cut by ranges of the id, which is a hash: parts of about equal size, in order."""
+    places = np.array([int(identity[:8], 16) * parts >> 32 for identity in texts(table, "id")], dtype=np.int64)
+    return [where(table, places == part) for part in range(parts)]

@@ -1,0 +1,148 @@
+"""Bring model revisions up and down on Ray Serve: one application per revision, never changed in place.
+
+Not for routing between them (app/gateway). Needs a Ray session (cluster/session.py).
+"""
+
+import logging
+import socket
+from typing import Any
+
+from cluster.artifacts import Artifact
+from cluster.errors import AddressError, UnavailableError
+from workloads.serving.engine.base import EngineSettings
+from workloads.serving.spec import ServingSpec
+
+APP_PREFIX = "model-"
+DEPLOYMENT = "replica"
+
+
+def start_http(spec: ServingSpec) -> str:
+    """Start Ray Serve with HTTP on the spec's host and port unless it runs; the base URL.
+
+    Raises AddressError where the port is taken, or where Serve runs on another one already.
+    """
+    from ray import serve
+
+    _quiet()
+    running = _running_http()
+    if running is None:
+        _require_free(spec.host, spec.port)
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options={
+                "host": spec.host,
+                "port": spec.port,
+                "request_timeout_s": spec.request_timeout + 5,  # the gateway answers first
+            },
+            logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        )
+    elif running != (spec.host, spec.port):
+        raise AddressError(
+            f"this Ray session serves on {running[0]}:{running[1]}, not on {spec.host}:{spec.port}",
+            "one HTTP address per session",
+            f"set serving.port to {running[1]}, or stop what is served",
+        )
+    return f"http://{'127.0.0.1' if spec.host == '0.0.0.0' else spec.host}:{spec.port}"
+
+
+def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
+    """Serve a model artifact as one revision; the name of its Serve application, once a replica is up.
+
+    Doing it again with the same arguments changes nothing. Raises ArtifactError where a byte of the model has changed,
+    UnavailableError where no replica comes up; what was served before goes on in either case.
+    """
+    from ray import serve
+
+    from workloads.serving.replica import Replica
+
+    start_http(spec)
+    app = application_of(revision)
+    if app in deployed():
+        return app
+    options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
+    deployment: Any = serve.deployment(
+        Replica,
+        name=DEPLOYMENT,
+        num_replicas=spec.replicas,
+        ray_actor_options=options,
+        max_ongoing_requests=spec.max_ongoing_requests,
+        max_queued_requests=spec.max_queued_requests,
+        max_surge_percent=100,
+        graceful_shutdown_timeout_s=spec.drain_seconds,
+        health_check_period_s=5,
+    )
+    settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
+    bound = deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
+    try:
+        serve.run(bound, name=app, route_prefix=None)
+    except RuntimeError as error:
+        serve.delete(app)
+        model.verify()
+        raise UnavailableError(
+            f"revision {revision} did not come up ({_last_line(error)})",
+            "what was served before goes on",
+            "look at the log above",
+        ) from error
+    return app
+
+
+def remove_revision(revision: str) -> None:
+    """Stop serving a revision: its replicas finish the answers they are giving, then end."""
+    from ray import serve
+
+    serve.delete(application_of(revision))
+
+
+def application_of(revision: str) -> str:
+    """The name of a revision's Serve application."""
+    return APP_PREFIX + revision
+
+
+def deployed() -> dict[str, str]:
+    """Serve's applications and their states, e.g. RUNNING."""
+    from ray import serve
+
+    return {name: str(app.status.value) for name, app in serve.status().applications.items()}
+
+
+def stop_serving() -> None:
+    """End all applications and Serve itself; the Ray session stays."""
+    from ray import serve
+
+    serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _running_http() -> tuple[str, int] | None:
+    from ray.serve.context import _get_global_client
+
+    client = _get_global_client(raise_if_no_controller_running=False)
+    return (client.http_config.host, client.http_config.port) if client else None
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise AddressError(
+                f"port {port} on {host} cannot be taken ({error.strerror})",
+                "a free port",
+                f"stop what uses it, or take another one with --set serving.port={free_port(host)}",
+            ) from error
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host if host != "0.0.0.0" else "127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _quiet() -> None:
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,155 @@
+"""Which request has which row, and the numbers that a step needs of all of them as tensors.
+
+Rows 0 to `ready` decode, the rows after them still read their prompt; a row that leaves is filled from behind, so both
+groups stay without gaps. Not for the model or the thread (torch_engine.py).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
+from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.delivery import Stream
+from workloads.serving.engine.sampling import sample, uniforms
+
+
+@dataclass
+class Running:
+    """A request on its way. `read` counts the tokens of `prompt` that are in the cache."""
+
+    request: Request
+    stream: Stream
+    prompt: tuple[int, ...]
+    generated: list[int] = field(default_factory=list)
+    prompt_scores: list[TokenScore] = field(default_factory=list)
+    read: int = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens in the cache: what was read of the prompt, and all generated but the newest."""
+        return self.read + max(len(self.generated) - 1, 0)
+
+    @property
+    def unread(self) -> int:
+        return len(self.prompt) - self.read
+
+    def accept(self, token: int, score: TokenScore | None, max_context: int) -> Chunk:
+        """Take a sampled token; what to tell of it."""
+        request = self.request
+        prompt_scores, self.prompt_scores = tuple(self.prompt_scores), []
+        if token in request.stop_token_ids:
+            return Chunk(prompt_scores=prompt_scores, finish="stop")
+        self.generated.append(token)
+        full = len(self.generated) + len(request.resume_tokens) >= request.max_new_tokens
+        full = full or len(self.prompt) + len(self.generated) >= max_context
+        finish: Finish | None = "length" if full else None
+        return Chunk((token,), (score,) if score else (), prompt_scores, finish)
+
+
+class Batch:
+    """Up to `slots` rows."""
+
+    def __init__(self, slots: int, device: torch.device) -> None:
+        self.rows: list[Running] = []
+        self.ready = 0
+        self.slots = slots
+        self._device = device
+        self._tokens = torch.zeros(slots, dtype=torch.long, device=device)
+        self._positions = torch.zeros(slots, dtype=torch.long, device=device)
+        self._temperature = torch.zeros(slots, device=device)
+        self._top_p = torch.ones(slots, device=device)
+        self._top_k = torch.zeros(slots, dtype=torch.long, device=device)
+        self._seeds = np.zeros(slots, dtype=np.uint64)
+        self._draws = np.zeros(slots, dtype=np.int64)
+        self._any_drawn = False
+
+    @property
+    def full(self) -> bool:
+        return len(self.rows) >= self.slots
+
+    def add(self, running: Running) -> None:
+        """A new row at the end, its prompt unread."""
+        row, sampling = len(self.rows), running.request.sampling
+        self.rows.append(running)
+        self._temperature[row], self._top_p[row], self._top_k[row] = sampling.temperature, sampling.top_p, sampling.top_k
+        self._seeds[row] = np.uint64(sampling.seed % 2**64)
+        self._draws[row] = len(running.request.resume_tokens)
+        self._look()
+
+    def remove(self, row: int, cache: SlotCache) -> None:
+        """Free a row; the last decoding row takes its place, and the last of all takes that one's."""
+        if row < self.ready:
+            self.ready -= 1
+            self._move(self.ready, row, cache)
+            row = self.ready
+        self._move(len(self.rows) - 1, row, cache)
+        self.rows.pop()
+        self._look()
+
+    def find(self, request_id: str) -> int | None:
+        return next((index for index, row in enumerate(self.rows) if row.request.id == request_id), None)
+
+    def unread(self, budget: int) -> slice:
+        """The rows whose prompts are read next: as many neighbours as fit padded into `budget` tokens, at least one.
+
+        A prompt longer than the budget is read alone, `budget` tokens at a time.
+        """
+        first, width, end = self.ready, 0, self.ready
+        for running in self.rows[first:]:
+            width = max(width, running.unread)
+            if end > first and width * (end - first + 1) > budget:
+                break
+            end += 1
+        return slice(first, end)
+
+    def prompt_tokens(self, rows: slice, budget: int) -> tuple[Tensor, Tensor, list[int]]:
+        """Tokens and positions [rows, width] of the next part of the prompts, padded to the right with token 0 at the
+        positions after, and each row's true width."""
+        parts = [row.prompt[row.read : row.read + budget] for row in self.rows[rows]]
+        widths = [len(part) for part in parts]
+        width = max(widths)
+        tokens = torch.tensor([part + (0,) * (width - len(part)) for part in parts], device=self._device)
+        starts = torch.tensor([row.read for row in self.rows[rows]], device=self._device)
+        return tokens, starts[:, None] + torch.arange(width, device=self._device), widths
+
+    def decode_tokens(self, cache: SlotCache) -> tuple[Tensor, Tensor, Window]:
+        """The newest token of each decoding row, its position, and the window over them."""
+        positions = self._positions[: self.ready, None]
+        length = 1 + max(row.length for row in self.rows[: self.ready])
+        return self._tokens[: self.ready, None], positions, cache.window(0, positions, length)
+
+    def choose(self, rows: slice, logits: Tensor) -> Tensor:
+        """Sample one token for each of these rows and set them up to be decoded next."""
+        if self._any_drawn:
+            numbers = torch.from_numpy(uniforms(self._seeds[rows], self._draws[rows])).to(self._device)
+            ids = sample(logits, self._temperature[rows], self._top_p[rows], self._top_k[rows], numbers)
+        else:
+            ids = logits.argmax(-1)
+        self._draws[rows] += 1
+        self._tokens[rows] = ids
+        return ids
+
+    def advance(self, rows: slice) -> None:
+        """These decoding rows have one token more in the cache."""
+        self._positions[rows] += 1
+
+    def start_decoding(self, rows: slice) -> None:
+        """The next rows have read their prompts."""
+        for index in range(rows.start, rows.stop):
+            self._positions[index] = self.rows[index].read
+        self.ready = rows.stop
+
+    def _look(self) -> None:
+        self._any_drawn = any(row.request.sampling.temperature > 0 for row in self.rows)
+
+    def _move(self, source: int, target: int, cache: SlotCache) -> None:
+        if source == target:
+            return
+        self.rows[target] = self.rows[source]
+        cache.move(source, target, self.rows[source].length)
+        for numbers in (self._tokens, self._positions, self._temperature, self._top_p, self._top_k):
+            numbers[target] = numbers[source].clone()
+        self._seeds[target], self._draws[target] = self._seeds[source], self._draws[source]

@@ -1,0 +1,105 @@
+"""A Hugging Face decoder as a function of tokens, positions and the slot cache. Any causal language model that takes a
+cache and whose layers all attend to everything before.
+
+Not for scheduling or sampling (torch_engine.py).
+"""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from cluster.errors import UserError
+from workloads.serving.engine.cache import SlotCache, Window
+
+_LOG = logging.getLogger(__name__)
+
+
+class Decoder(Protocol):
+    """Logits for chosen tokens, writing the keys and values of all of them into the cache."""
+
+    vocabulary: int
+    max_context: int
+    parameters: int
+    dtype: torch.dtype
+    device: torch.device
+
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+        """Logits [picks, vocabulary] for tokens and positions [rows, width]; `picks` are flat indices into them."""
+
+
+def load_decoder(folder: Path, device: torch.device) -> Decoder:
+    """The fastest decoder that this model has here. Reads safetensors only.
+
+    Raises UserError where the folder holds no model that can be served.
+    """
+    config = _read_config(folder)
+    return HubDecoder(folder, config, device)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder} holds no readable config.json ({error})", "a Hugging Face model folder", "check the path"
+        ) from error
+    if not sorted(folder.glob("*.safetensors")):
+        raise UserError(f"{folder} holds no weights", "*.safetensors", "export the model with safetensors")
+    return dict(config)
+
+
+class _CacheView:
+    """What a transformers model needs of a cache, over a window of ours."""
+
+    is_compileable = False
+
+    def __init__(self, cache: SlotCache, window: Window) -> None:
+        self._cache, self._window = cache, window
+
+    def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: object, **__: object) -> tuple[Tensor, Tensor]:
+        return self._cache.write(layer_idx, key, value, self._window)
+
+    def get_seq_length(self, *_: object) -> int:
+        return self._window.length
+
+
+class HubDecoder:
+    """Through `transformers` itself: the reference for every other decoder."""
+
+    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device) -> None:
+        from transformers import AutoModelForCausalLM
+
+        if "sliding_attention" in (config.get("layer_types") or []):
+            raise UserError(
+                f"the model in {folder} has layers with a sliding window",
+                "layers that attend to everything before",
+                "serve another model",
+            )
+        self.dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+        self.device = device
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=self.dtype, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
+        )
+        self._model = model.to(device).eval()
+        text = model.config.get_text_config()
+        self.vocabulary, self.max_context = int(text.vocab_size), int(text.max_position_embeddings)
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+        width = tokens.shape[1]
+        rows, columns = picks // width, picks % width
+        kept: Tensor = columns.unique()  # type: ignore[no-untyped-call]
+        output = self._model(
+            input_ids=tokens,
+            position_ids=positions,
+            attention_mask=window.mask,
+            past_key_values=_CacheView(cache, window),
+            use_cache=True,
+            logits_to_keep=kept,
+        )
+        logits: Tensor = output.logits
+        return logits[rows, torch.searchsorted(kept, columns)]

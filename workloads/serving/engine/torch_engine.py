@@ -1,0 +1,275 @@
+"""The torch engine: continuous batching over a decoder with a slot cache, stepping in its own thread.
+
+Every step frees what was cancelled, admits what waits, reads a bounded part of the prompts, and decodes one token of
+every other row. Not for the model's arithmetic (decoder.py) nor for choosing tokens (sampling.py).
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cluster.errors import UnavailableError, UserError
+from workloads.serving.engine.base import (
+    Capabilities,
+    Chunk,
+    Engine,
+    EngineSettings,
+    Finish,
+    Request,
+    Stats,
+    TokenScore,
+    Unfinished,
+)
+from workloads.serving.engine.batch import Batch, Running
+from workloads.serving.engine.cache import SlotCache
+from workloads.serving.engine.decoder import Decoder, load_decoder
+from workloads.serving.engine.delivery import Outbox, Stream
+from workloads.serving.engine.sampling import score
+
+_LOG = logging.getLogger(__name__)
+_DRAIN_POLL_SECONDS = 0.02
+
+
+class TorchEngine(Engine):
+    """Loads a model folder and starts its thread."""
+
+    def __init__(self, folder: Path, settings: EngineSettings, decoder: Decoder | None = None) -> None:
+        decoder = decoder or load_decoder(folder, _device(settings.device))
+        context = min(settings.max_context or decoder.max_context, decoder.max_context)
+        self.capabilities = Capabilities(
+            "torch", context, decoder.vocabulary, settings.slots, decoder.device.type, decoder.parameters
+        )
+        self._decoder, self._settings = decoder, settings
+        self._cache = SlotCache(settings.slots, context, decoder.device, decoder.dtype)
+        self._batch = Batch(settings.slots, decoder.device)
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting: list[tuple[int, int, Running]] = []
+        self._order = itertools.count()
+        self._outbox = Outbox()
+        self._stats = Stats(slots=settings.slots)
+        self._accepting, self._closed = True, False
+        self._thread = threading.Thread(target=self._run, name="hanlin-engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    # Called from event loops.
+
+    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        self.check(request)
+        if not self._accepting:
+            raise UnavailableError("this replica takes no more requests", "", "send the request again")
+        running = Running(request, Stream(), request.token_ids + request.resume_tokens)
+        self._commands.put(lambda: self._enqueue(running))
+        finished = False
+        try:
+            while not finished:
+                chunk = await running.stream.next()
+                finished = chunk.finish is not None
+                yield chunk
+        finally:
+            if not finished:
+                self.cancel(request.id)
+
+    def cancel(self, request_id: str) -> None:
+        self._commands.put(lambda: self._end(request_id, "cancelled"))
+
+    def stats(self) -> Stats:
+        return self._stats
+
+    async def drain(self, seconds: float) -> list[Unfinished]:
+        self._accepting = False
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and (self._batch.rows or self._waiting or not self._commands.empty()):
+            await asyncio.sleep(_DRAIN_POLL_SECONDS)
+        loop = asyncio.get_running_loop()
+        left: asyncio.Future[list[Unfinished]] = loop.create_future()
+
+        def end_the_rest() -> None:
+            loop.call_soon_threadsafe(left.set_result, self._end_all("drained"))
+
+        self._commands.put(end_the_rest)
+        return await left
+
+    def close(self) -> None:
+        self._accepting = False
+        self._commands.put(self._stop)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    # Everything below runs in the engine's thread.
+
+    def _run(self) -> None:
+        if self._settings.threads and self._decoder.device.type == "cpu":
+            torch.set_num_threads(self._settings.threads)
+        try:
+            with torch.inference_mode():
+                while not self._closed:
+                    self._take_commands()
+                    if self._waiting or self._batch.rows:
+                        self._step()
+                    self._outbox.send()
+        finally:
+            self._accepting = False
+            self._end_all("error" if not self._closed else "cancelled")
+            self._outbox.send()
+
+    def _take_commands(self) -> None:
+        """Do what was asked for since the last step; wait where there is nothing else to do."""
+        idle = not (self._waiting or self._batch.rows)
+        while idle or not self._commands.empty():
+            self._commands.get()()
+            idle = False
+
+    def _step(self) -> None:
+        started = time.perf_counter()
+        self._expire()
+        while self._waiting and not self._batch.full:
+            self._batch.add(heapq.heappop(self._waiting)[2])
+        if self._batch.ready < len(self._batch.rows):
+            rows = self._batch.unread(self._settings.prefill_tokens)
+            self._guarded(self._read_prompts, rows)
+        if self._batch.ready:
+            self._guarded(self._decode, slice(0, self._batch.ready))
+        self._note(steps=1, busy_seconds=time.perf_counter() - started)
+
+    def _guarded(self, work: Callable[[slice], None], rows: slice) -> None:
+        """A failing pass ends the requests in it, not the engine."""
+        members = [row.request.id for row in self._batch.rows[rows]]
+        try:
+            work(rows)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to these requests
+            _LOG.exception("engine_step_failed requests=%d", len(members))
+            for request_id in members:
+                self._end(request_id, "error", f"{type(error).__name__}: {error}")
+
+    def _read_prompts(self, rows: slice) -> None:
+        batch, budget = self._batch, self._settings.prefill_tokens
+        tokens, positions, widths = batch.prompt_tokens(rows, budget)
+        running = batch.rows[rows]
+        width = tokens.shape[1]
+        length = width + max(row.read for row in running)
+        ends = torch.tensor([index * width + own - 1 for index, own in enumerate(widths)], device=tokens.device)
+        scored = any(row.request.sampling.prompt_logprobs is not None for row in running)
+        picks = torch.arange(tokens.numel(), device=tokens.device) if scored else ends
+        window = self._cache.window(rows.start, positions, min(length, self.capabilities.max_context))
+        logits = self._decoder.logits(tokens, positions, picks, self._cache, window)
+        for index, row in enumerate(running):
+            if row.request.sampling.prompt_logprobs is not None:
+                _score_prompt(row, logits[index * width : index * width + widths[index]])
+            row.read += widths[index]
+        self._note(prompt_tokens=sum(widths))
+        if running[0].unread:  # a prompt longer than one step's budget, alone in this pass
+            return
+        batch.start_decoding(rows)
+        self._choose(rows, logits[ends] if scored else logits)
+
+    def _decode(self, rows: slice) -> None:
+        tokens, positions, window = self._batch.decode_tokens(self._cache)
+        picks = torch.arange(tokens.shape[0], device=tokens.device)
+        logits = self._decoder.logits(tokens, positions, picks, self._cache, window)
+        self._batch.advance(rows)
+        self._choose(rows, logits)
+
+    def _choose(self, rows: slice, logits: Tensor) -> None:
+        ids = self._batch.choose(rows, logits)
+        running = self._batch.rows[rows]
+        scores = _scores(running, logits, ids)
+        ended: list[tuple[str, Finish]] = []
+        for index, (row, token) in enumerate(zip(running, ids.tolist(), strict=True)):
+            if not row.request.max_new_tokens:
+                chunk = Chunk(prompt_scores=tuple(row.prompt_scores), finish="length")
+            else:
+                chunk = row.accept(token, scores.get(index), self.capabilities.max_context)
+            self._outbox.put(row.stream, chunk)
+            if chunk.finish:
+                ended.append((row.request.id, chunk.finish))
+        self._note(generated_tokens=len(running) - sum(finish == "stop" for _, finish in ended))
+        for request_id, finish in ended:
+            self._end(request_id, finish, told=True)
+
+    def _enqueue(self, running: Running) -> None:
+        heapq.heappush(self._waiting, (running.request.priority, next(self._order), running))
+
+    def _expire(self) -> None:
+        now = time.time()
+        every = self._batch.rows + [entry[2] for entry in self._waiting]
+        for request in [row.request for row in every if row.request.deadline and row.request.deadline < now]:
+            self._end(request.id, "deadline")
+
+    def _end(self, request_id: str, finish: Finish, error: str = "", told: bool = False) -> None:
+        """Free the request's place and tell its stream, wherever it is."""
+        row = self._batch.find(request_id)
+        if row is not None:
+            running = self._batch.rows[row]
+            self._batch.remove(row, self._cache)
+        else:
+            entry = next((entry for entry in self._waiting if entry[2].request.id == request_id), None)
+            if entry is None:
+                return
+            self._waiting.remove(entry)
+            heapq.heapify(self._waiting)
+            running = entry[2]
+        if not told:
+            self._outbox.put(running.stream, Chunk(finish=finish, error=error))
+        self._note(
+            finished=finish in ("stop", "length"),
+            failed=finish == "error",
+            cancelled=finish in ("cancelled", "deadline", "drained"),
+        )
+
+    def _end_all(self, finish: Finish) -> list[Unfinished]:
+        every = self._batch.rows + [entry[2] for entry in self._waiting]
+        left = [Unfinished(row.request.id, row.request.resume_tokens + tuple(row.generated)) for row in every]
+        for each in left:
+            self._end(each.id, finish)
+        return left
+
+    def _stop(self) -> None:
+        self._end_all("cancelled")
+        self._closed = True
+
+    def _note(self, **more: float) -> None:
+        old = self._stats
+        self._stats = replace(
+            old,
+            **{name: getattr(old, name) + value for name, value in more.items()},
+            running=len(self._batch.rows),
+            waiting=len(self._waiting),
+            cached_tokens=sum(row.length for row in self._batch.rows),
+        )
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("serving.device is cuda", "an accelerator that torch can use", "set it to auto or cpu")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+def _score_prompt(row: Running, logits: Tensor) -> None:
+    """Score the tokens that these logits predict, as far as they belong to the prompt that the client sent."""
+    known = row.request.token_ids[row.read + 1 : row.read + 1 + logits.shape[0]]
+    if known:
+        ids = torch.tensor(known, device=logits.device)
+        row.prompt_scores += score(logits[: len(known)], ids, row.request.sampling.prompt_logprobs or 0)
+
+
+def _scores(running: list[Running], logits: Tensor, ids: Tensor) -> dict[int, TokenScore]:
+    wanted = {i: row.request.sampling.logprobs for i, row in enumerate(running) if row.request.sampling.logprobs is not None}
+    if not wanted:
+        return {}
+    rows = torch.tensor(list(wanted), device=logits.device)
+    scores = score(logits[rows], ids[rows], max(k or 0 for k in wanted.values()))
+    return {i: replace(each, top=each.top[: k or 0]) for (i, k), each in zip(wanted.items(), scores, strict=True)}

@@ -1,0 +1,39 @@
+"""The `serving` section of a recipe."""
+
+from typing import Literal
+
+import psutil
+from pydantic import Field
+
+from cluster.config import Spec
+
+
+class ServingSpec(Spec):
+    """How a model is served. The defaults fit a laptop with two processors."""
+
+    host: str = Field("127.0.0.1", description="address that HTTP binds to; loopback unless you mean otherwise")
+    port: int = Field(8000, ge=1, le=65535, description="HTTP port")
+    engine: Literal["torch"] = Field("torch", description="what runs the model")
+    replicas: int = Field(1, ge=1, le=1000, description="copies of the model")
+    cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
+    gpus_per_replica: float = Field(0.0, ge=0, description="accelerators that Ray holds for each copy")
+    threads: int = Field(0, ge=0, le=256, description="torch threads of a copy; 0: as many as the processors it may use")
+    slots: int = Field(32, ge=1, le=1024, description="requests that a copy answers at once; more wait")
+    max_context: int = Field(0, ge=0, description="tokens per request, prompt and answer together; 0: all the model has")
+    prefill_tokens: int = Field(512, ge=16, le=65536, description="prompt tokens read between two decoding steps")
+    max_ongoing_requests: int = Field(256, ge=1, description="requests that a copy holds, answering or waiting")
+    max_queued_requests: int = Field(512, ge=1, description="requests that wait for a copy before 429 is answered")
+    request_timeout: float = Field(300.0, gt=0, description="seconds until a request is ended")
+    drain_seconds: float = Field(60.0, ge=0, description="seconds that a copy has to finish its answers when it is removed")
+    start_timeout: float = Field(180.0, gt=0, description="seconds until a copy that does not come up counts as failed")
+    gateway_replicas: int = Field(1, ge=1, le=100, description="copies of the HTTP gateway")
+    gateway_cpus: float = Field(0.2, ge=0, description="logical processors that Ray holds for each gateway")
+
+    @property
+    def engine_threads(self) -> int:
+        """`threads`, or the processors asked for where more than one, or all of a small machine."""
+        if self.threads:
+            return self.threads
+        if self.cpus_per_replica > 1:
+            return int(self.cpus_per_replica)
+        return max(1, min(4, (psutil.cpu_count(logical=False) or 1) // self.replicas))

@@ -1,0 +1,24 @@
+"""Small measures of whether a text is prose: sentences and variety of characters."""
+
+import math
+import re
+from collections import Counter
+
+_CLAUSE_MARK = re.compile("[，。！？；：,.!?;:…]")  # 、 divides words, also in lists of keywords
+_SAMPLE = 20_000
+_BLANK = re.compile(r"\s+")
+
+
+def clause_share(text: str) -> float:
+    """Marks that end or divide a clause, per character that is not white space. Chinese prose has .08 to .15 (measured);
+    lists of keywords have almost none."""
+    visible = len(_BLANK.sub("", text))
+    return len(_CLAUSE_MARK.findall(text)) / visible if visible else 0.0
+
+
+def entropy(text: str) -> float:
+    """Shannon entropy of the characters that are not white space, in bits. Prose has more than 4 from 20 characters on;
+    laughter, rulers and padding have less than 3. Of a long text the first 20,000 characters are looked at."""
+    letters = _BLANK.sub("", text[:_SAMPLE])
+    total = len(letters)
+    return -sum(count / total * math.log2(count / total) for count in Counter(letters).values()) if total else 0.0
