@@ -1,14 +1,13 @@
 """The demo: a made-up Chinese world goes from raw text to a served model, and three questions are asked over HTTP."""
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-import httpx
-from rich.console import Console
+from pyarrow import parquet
+from rich.console import Console, RenderableType
 
 from app.endpoint import Endpoint, open_endpoint, wait_for_end
 from app.pipeline import Outcome, context_of, lazy_session, run_pipeline
@@ -57,39 +56,26 @@ def _write_corpus(folder: Path, reporter: Reporter) -> None:
     reporter.finish("demo text", "done", folder=str(folder / "raw"))
 
 
-def _found(folder: Path, corpus: Artifact) -> object:
+def _found(folder: Path, corpus: Artifact) -> RenderableType:
     """What the corpus stage found of what was planted."""
     from app.summary import demo_score_table
     from workloads.corpus.demo import score_demo
-    from workloads.corpus.tables import read_decisions, read_documents
 
-    return demo_score_table(score_demo(folder / "truth.jsonl", read_decisions(corpus), read_documents(corpus)))
+    here = corpus.local_folder(verify=False)
+    decisions, documents = (parquet.read_table(here / name) for name in ("decisions", "documents"))
+    return demo_score_table(score_demo(folder / "truth.jsonl", decisions, documents))
 
 
 def _ask_all(folder: Path, endpoint: Endpoint, console: Console) -> None:
+    from app.chat import ChatOptions, ask
     from workloads.corpus.demo import demo_prompts
 
+    options = ChatOptions(temperature=0, max_tokens=64)
     for prompt in demo_prompts(folder):
-        console.print(f"\n[bold]问：{prompt.question}[/]")
-        console.print("答：", end="")
-        _stream_answer(endpoint, prompt.question, console)
-        console.print(f"  [dim](the world says: {prompt.answer})[/]")
-
-
-def _stream_answer(endpoint: Endpoint, question: str, console: Console) -> None:
-    body = {
-        "model": endpoint.revision.model,
-        "messages": [{"role": "user", "content": question}],
-        "temperature": 0,
-        "max_tokens": 64,
-        "stream": True,
-    }
-    with httpx.stream("POST", f"{endpoint.url}/v1/chat/completions", json=body, timeout=60) as response:
-        response.raise_for_status()
-        for line in response.iter_lines():
-            if line.startswith("data: {"):
-                for choice in json.loads(line[6:]).get("choices", []):
-                    console.print(choice["delta"].get("content") or "", end="", highlight=False)
+        console.print(f"\n[bold]问：{prompt.question}[/]\n答：", end="", highlight=False)
+        for text in ask(endpoint.url, endpoint.revision.model, [{"role": "user", "content": prompt.question}], options):
+            console.print(text, end="", markup=False, highlight=False)
+        console.print(f"   [dim](the world says: {prompt.answer})[/]", highlight=False)
 
 
 def _next_commands(console: Console, recipe: Path, outcome: Outcome, endpoint: Endpoint, keep: bool) -> None:

@@ -25,23 +25,25 @@ class Endpoint:
 def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "production") -> Iterator[Endpoint]:
     """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
     differ from what was registered, AddressError where the port is taken."""
-    from app.gateway.serve import start_gateway, stop_gateway, wait_ready
-    from workloads.serving.deploy import deploy_revision, remove_revision
+    from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
+    from workloads.serving.deploy import deploy_revision, deployed, remove_revision, stop_serving
 
     registry = open_registry(recipe.registry, context)
     revision = registry.show(wanted)
     model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
-    application = deploy_revision(recipe.serving, model, revision.name)
     try:
-        url = start_gateway(recipe.serving, {revision.model: [(revision.name, application, 1.0)]})
+        application = deploy_revision(recipe.serving, model, revision.name)
+        url = start_gateway(recipe.serving, single_route(revision.model, revision.name, application))
         wait_ready(url)
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
     finally:
         stop_gateway()
-        remove_revision(application)
+        remove_revision(revision.name)
+        if not deployed():
+            stop_serving()
 
 
 def wait_for_end() -> None:

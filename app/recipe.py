@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
 from app.registry.spec import RegistrySpec
 from cluster.config import RecipeFile, read_recipe
 from cluster.stage import RunSpec
@@ -19,13 +17,13 @@ class Recipe(RunSpec):
     """A whole recipe: frozen, every default filled in, unknown keys refused."""
 
     corpus: CorpusSpec
-    tokenizer: TokenizerSpec = Field(default_factory=TokenizerSpec)
-    tokens: TokensSpec = Field(default_factory=TokensSpec)
-    model: ModelSpec = Field(default_factory=ModelSpec)
-    training: TrainingSpec = Field(default_factory=TrainingSpec)
-    evaluation: EvaluationSpec = Field(default_factory=EvaluationSpec)
-    registry: RegistrySpec = Field(default_factory=RegistrySpec)
-    serving: ServingSpec = Field(default_factory=ServingSpec)
+    tokenizer: TokenizerSpec = TokenizerSpec()
+    tokens: TokensSpec = TokensSpec()
+    model: ModelSpec = ModelSpec()
+    training: TrainingSpec = TrainingSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    registry: RegistrySpec = RegistrySpec()
+    serving: ServingSpec = ServingSpec()
 
 
 def load_recipe(path: str, overrides: Sequence[str] = ()) -> tuple[RecipeFile, Recipe]:

@@ -7,9 +7,9 @@ must be places that the cluster's machines can reach.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import yaml
 
@@ -22,6 +22,9 @@ from cluster.environment import has_token
 from cluster.errors import AddressError, Interrupted, TokenError, TrainingError, UserError
 from cluster.session import use_token
 from cluster.stage import resolve_path
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
 
 _PACKAGES = (app, cluster, workloads)
 
@@ -57,22 +60,22 @@ def _pack(folder: Path, file: RecipeFile, recipe: Recipe) -> None:
     for package in _PACKAGES:
         source = Path(cast(str, package.__file__)).parent
         shutil.copytree(source, folder / source.name, ignore=ignore)
-    values = recipe.to_json() | {"store": resolve_path(file.folder, recipe.store)}
-    corpus = recipe.corpus.to_json()
-    corpus["inputs"] = [
-        item | {"path": resolve_path(file.folder, str(item["path"]))} for item in cast(list[dict[str, str]], corpus["inputs"])
-    ]
-    values["corpus"] = corpus
+    values = travelling(file, recipe).to_json()
     (folder / "recipe.yaml").write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
-def _follow(client: object, job: str, on_text: Callable[[str], None]) -> None:
-    from ray.job_submission import JobStatus, JobSubmissionClient
+def travelling(file: RecipeFile, recipe: Recipe) -> Recipe:
+    """The recipe with every local path made absolute, since it will be read from another folder."""
+    inputs = tuple(each.model_copy(update={"path": resolve_path(file.folder, each.path)}) for each in recipe.corpus.inputs)
+    corpus = recipe.corpus.model_copy(update={"inputs": inputs})
+    return recipe.model_copy(update={"store": resolve_path(file.folder, recipe.store), "corpus": corpus})
 
-    jobs = cast(JobSubmissionClient, client)
+
+def _follow(jobs: "JobSubmissionClient", job: str, on_text: Callable[[str], None]) -> None:
+    from ray.job_submission import JobStatus
 
     async def follow() -> None:
-        async for text in cast(AsyncIterator[str], jobs.tail_job_logs(job)):
+        async for text in jobs.tail_job_logs(job):
             on_text(text)
 
     try:

@@ -1,7 +1,7 @@
 """What a run made, as tables for a terminal: from the artifacts alone, so that it can be shown again at any time."""
 
 import json
-from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.pipeline import Outcome
 from cluster.artifacts import Artifact
+from workloads.corpus.demo import DemoScore
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
@@ -25,6 +26,20 @@ def outcome_tables(outcome: Outcome) -> RenderableType:
         _panel("seconds per stage", _seconds(outcome)),
         Text(f"registered: {outcome.revision.name}   content hash {outcome.revision.content_hash[:20]}", style="bold"),
     )
+
+
+def demo_score_table(score: DemoScore) -> RenderableType:
+    """What of the planted noise was found."""
+    table = Table(box=None, header_style="dim")
+    for column in ("planted", "", "recall", "precision"):
+        table.add_column(column, justify="left" if column == "planted" else "right")
+    for kind, each in score.kinds.items():
+        table.add_row(kind.replace("_", " "), f"{each.planted:,}", f"{each.recall:.3f}", f"{each.precision:.3f}")
+    clean = (
+        f"clean documents wrongly dropped: {score.clean_dropped:,} of {score.clean:,} ({100 * score.clean_drop_share:.2f} %)"
+    )
+    foreign = f"GB18030 documents read: {score.gb18030_read:,} of {score.gb18030:,}"
+    return _panel("planted noise: what was found of it", Group(table, Text(clean), Text(foreign)))
 
 
 def _panel(title: str, inner: RenderableType) -> Panel:
@@ -79,8 +94,8 @@ def _scores(evaluation: Artifact) -> Table:
     return table
 
 
-def _report(evaluation: Artifact) -> dict[str, list[dict[str, Mapping[str, float]]]]:
-    report: dict[str, list[dict[str, Mapping[str, float]]]] = json.loads(evaluation.read("report.json"))
+def _report(evaluation: Artifact) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(evaluation.read("report.json"))
     return report
 
 

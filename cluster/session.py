@@ -44,11 +44,10 @@ def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterat
     Raises AddressError or TokenError where the cluster does not answer or refuses the token.
     """
     address = address or environment.ray_address()
-    with stop_on_sigterm():
-        if address:
-            yield from _join(address)
-        else:
-            yield from _private(cpus, dashboard)
+    if address:
+        yield from _join(address)
+    else:
+        yield from _private(cpus, dashboard)
 
 
 def _join(address: str) -> Iterator[Session]:
@@ -63,7 +62,8 @@ def _join(address: str) -> Iterator[Session]:
         raise _unreachable(address) from error
     try:
         quiet_ray_data()
-        yield _describe(address, private=False)
+        with stop_on_sigterm():  # after ray.init, which takes the signal for itself
+            yield _describe(address, private=False)
     finally:
         ray.shutdown()
 
@@ -113,7 +113,8 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
             _temp_dir=folder,
         )
         quiet_ray_data()
-        yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
+        with stop_on_sigterm():
+            yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,8 +17,9 @@ def add_verbs(verbs: Verbs) -> None:
     parser = verb(verbs, "chat", "talk to a served model in the terminal", _chat)
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="the endpoint (default: http://127.0.0.1:8000)")
     parser.add_argument("--model", default="", help="a served model (default: the first)")
-    parser.add_argument("--temperature", type=float, default=0.0)
-    parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--temperature", type=float, help="0 is always the likeliest token (default: the model's)")
+    parser.add_argument("--max-tokens", type=int, default=0, help="longest answer (default: what the context holds)")
+    parser.add_argument("--system", default="", help="a text that goes before the conversation")
     parser = verb(verbs, "demo", "make a small corpus and take it to a served model", _demo)
     parser.add_argument("--folder", type=Path, default=Path("demo"), help="where all of it goes (default: demo)")
     parser.add_argument("--keep", action="store_true", help="keep the endpoint up until Ctrl-C")
@@ -45,9 +46,13 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _chat(options: argparse.Namespace) -> None:
-    from app.chat import chat
+    from app.chat import ChatOptions, chat
 
-    chat(options.url, options.model, temperature=options.temperature, max_tokens=options.max_tokens)
+    chat(
+        options.url,
+        options.model,
+        ChatOptions(temperature=options.temperature, max_tokens=options.max_tokens, system=options.system),
+    )
 
 
 def _demo(options: argparse.Namespace) -> None:

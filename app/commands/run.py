@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console
 
@@ -26,7 +27,7 @@ def add_verbs(verbs: Verbs) -> None:
         ("train", "run the training stage of a recipe; goes on from the newest checkpoint", _train),
         ("evaluate", "run the evaluation stage of a recipe", _evaluate),
     ):
-        parser = verb(verbs, name, purpose, lambda options, stage=stage: _one_stage(options, stage))
+        parser = verb(verbs, name, purpose, partial(_one_stage, stage))
         add_recipe(parser)
         add_session(parser)
         if name == "train":
@@ -60,7 +61,7 @@ def _print_outcome(outcome: Outcome, recipe: str, worked: bool, seconds: float) 
     console.print(f"Serve it with: hanlin serve {recipe}")
 
 
-def _one_stage(options: argparse.Namespace, stage: Stage) -> None:
+def _one_stage(stage: Stage, options: argparse.Namespace) -> None:
     file, recipe = load_recipe(options.recipe, options.overrides)
     with open_reporter() as reporter, lazy_session(options.address, options.cpus, reporter) as ray_session:
         context = context_of(file, recipe, reporter, ray_session.ensure)

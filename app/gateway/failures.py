@@ -39,6 +39,10 @@ def from_validation(error: RequestValidationError) -> RequestError:
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "invalid JSON")
         return RequestError(f"the body is not JSON ({reason})", "a JSON object", "check quotes and commas")
+    if first["loc"] == ("body",) and not isinstance(first.get("input"), dict | None):
+        return RequestError(
+            "the body is not a JSON object", "a JSON object, content-type application/json", "look at the request"
+        )
     path = [str(part) for part in first["loc"] if part != "body"]
     param = path[0] if path else ""
     if first["type"] == "missing":

@@ -1,6 +1,14 @@
 """What the gateway counts, for Prometheus. Names are `hanlin_<noun>_<unit>` and frozen by tests/contract/test_http.py."""
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from workloads.serving.engine.base import Stats
 
@@ -12,6 +20,7 @@ class Metrics:
     """One registry per gateway process; a scrape sees the gateway that it reaches, and all replicas' engines."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         answer, revision = ["endpoint", "model", "revision"], ["model", "revision"]
         self.requests = Counter("hanlin_requests", "requests answered", ["endpoint", "status"], registry=registry)

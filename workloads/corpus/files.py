@@ -56,7 +56,7 @@ def find_files(inputs: tuple[tuple[InputSpec, str], ...]) -> Found:
     names = Counter(file.name for found in per_input for file in found.files)
     files: list[InputFile] = []
     for index, ((_, path), found) in enumerate(zip(inputs, per_input, strict=True)):
-        label = path.rstrip("/").rsplit("/", 1)[-1]
+        label = _bare(path).rstrip("/").rsplit("/", 1)[-1]
         for file in found.files:  # one name must mean one file
             clash = names[file.name] > 1
             files.append(replace(file, name=f"{label}-{index}/{file.name}") if clash else file)
@@ -65,7 +65,7 @@ def find_files(inputs: tuple[tuple[InputSpec, str], ...]) -> Found:
 
 
 def _find(spec: InputSpec, path: str) -> Found:
-    if any(sign in path.rsplit("?", 1)[0] if "://" in path else sign in path for sign in "*["):
+    if any(sign in _bare(path) for sign in "*["):
         return _glob(spec, path)
     place = storage.locate(path)
     kind = storage.kind_of(place)
@@ -81,12 +81,18 @@ def _find(spec: InputSpec, path: str) -> Found:
     return found
 
 
+def _bare(path: str) -> str:
+    """Without the options of a URI (`?endpoint_override=...`)."""
+    return path.partition("?")[0] if "://" in path else path
+
+
 def _glob(spec: InputSpec, path: str) -> Found:
-    parts = path.split("/")
+    parts = _bare(path).split("/")
     fixed = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*["))
-    found = _below(spec, storage.locate("/".join(parts[:fixed])), "/".join(parts[fixed:]))
+    folder = "/".join(parts[:fixed]) + path.removeprefix(_bare(path))
+    found = _below(spec, storage.locate(folder), "/".join(parts[fixed:]))
     if not found.files:
-        raise InputError(f"no file matches {path}", _ALLOWED, "check the glob in `corpus.inputs` of the recipe")
+        raise InputError(f"no file matches {_bare(path)}", _ALLOWED, "check the glob in `corpus.inputs` of the recipe")
     return found
 
 

@@ -59,7 +59,9 @@ def _waterfall(report: Report) -> str:
     for step in report.waterfall:
         left -= step.documents
         if step.documents:
-            rows.append(_bar(step.reason, explain(step.reason, report.spec), step.documents, left, step.documents, read, "drop"))
+            rows.append(
+                _bar(step.reason, explain(step.reason, report.spec), step.documents, left, step.documents, read, "drop")
+            )
     rows.append(_bar("kept", "", left, 0, left, read, "keep"))
     return f'<div class="waterfall">{"".join(rows)}</div>'
 
@@ -84,10 +86,10 @@ def _percent(part: int, whole: int) -> str:
 def _histogram(bins: tuple[LengthBin, ...]) -> str:
     highest = max(each.kept + each.dropped for each in bins)
     columns = []
-    for index, each in enumerate(bins):
+    for each in bins:
         kept, dropped = 100 * each.kept / highest, 100 * each.dropped / highest
         tip = f"from {each.characters:,} characters: {each.kept:,} kept, {each.dropped:,} dropped"
-        tick = _short(each.characters) if index % 2 == 0 else ""
+        tick = _short(each.characters) if each.characters.bit_count() == 1 else ""
         columns.append(
             f'<div title="{tip}"><span class="bars"><i class="drop" style="height:{dropped:.2f}%"></i>'
             f'<i class="keep" style="height:{kept:.2f}%"></i></span><small>{tick}</small></div>'
@@ -139,7 +141,7 @@ def _sample(sample: Sample) -> str:
     matched = f" · stays: {escape(sample.matched_id)}" if sample.matched_id else ""
     where = f"{escape(sample.file)} : {sample.position:,}"
     return (
-        f'<figure><figcaption>{escape(sample.source)} · {where} · measured {sample.value:.3g}{matched}</figcaption>'
+        f"<figure><figcaption>{escape(sample.source)} · {where} · measured {sample.value:.3g}{matched}</figcaption>"
         f"<blockquote>{escape(sample.text)}</blockquote></figure>"
     )
 

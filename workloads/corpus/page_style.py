@@ -14,10 +14,10 @@ h2 { font-size:1.12rem; font-weight:650; margin:0 0 .2rem }
 section { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:1.1rem 1.25rem 1.25rem; margin-top:1.1rem }
 .note, .legend, small, figcaption, dt, .cards p { color:var(--soft) }
 .note { margin:0 0 .8rem; font-size:.9rem }
-.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(138px,1fr)); gap:.7rem; margin:0 }
-.cards div { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:.75rem .9rem }
+.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(124px,1fr)); gap:.7rem; margin:0 }
+.cards div { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:.7rem .8rem }
 .cards dt { font-size:.85rem } .cards p { margin:0; font-size:.8rem; line-height:1.35 }
-.cards dd { margin:.05rem 0; font-size:1.42rem; font-weight:650; font-variant-numeric:tabular-nums }
+.cards dd { margin:.05rem 0; font-size:1.3rem; font-weight:650; font-variant-numeric:tabular-nums }
 .row { display:grid; grid-template-columns:minmax(170px,270px) 1fr 112px; gap:.9rem; align-items:center; padding:.28rem 0 }
 .row small { display:block; font-size:.78rem; line-height:1.3 }
 .number { text-align:right; font-variant-numeric:tabular-nums }
@@ -45,6 +45,8 @@ blockquote { margin:.2rem 0 0; padding:.5rem .8rem; background:var(--track); bor
   overflow-wrap:anywhere; max-height:9.5em; overflow-y:auto; font-size:.9rem }
 @media (max-width:640px) { main { padding:1.1rem .8rem 3rem } section { padding:.9rem .9rem 1rem }
   .row { grid-template-columns:1fr auto; gap:.15rem .7rem; padding:.45rem 0 } .row .track { grid-column:1 / -1; grid-row:2 }
-  .cards { grid-template-columns:repeat(2,1fr) } .histogram { height:150px } .histogram > div:nth-child(4n+3) small { visibility:hidden }
+  .cards { grid-template-columns:repeat(2,1fr) } .cards div:first-child { grid-column:1 / -1 }
+  .sources td, .sources th { white-space:nowrap } .sources td:nth-child(4), .sources th:nth-child(4) { display:none }
+  .histogram { height:150px } .histogram > div:nth-child(4n+3) small { visibility:hidden }
   .number small { display:inline; margin-left:.5em } }
 """

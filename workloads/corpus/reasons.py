@@ -9,14 +9,14 @@ from workloads.text.rules import RULE_NAMES
 REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
 
 _MEANING = {
-    "mojibake": "more than {max_mojibake} of the text is damaged by a wrong encoding",
+    "mojibake": "more than {max_mojibake:.0%} of the text is damaged by a wrong encoding",
     "length": "shorter than {min_characters} characters",
-    "han_share": "less than {min_han_share} of it is Han",
-    "repetition": "more than {max_repetition} of it has been said before",
-    "variety": "characters vary less than {min_variety} bits",
-    "sentences": "marks between clauses are rarer than {min_sentence_marks}",
+    "han_share": "less than {min_han_share:.0%} of it is Han",
+    "repetition": "more than {max_repetition:.0%} of it has been said before",
+    "variety": "its characters carry less than {min_variety:g} bits each",
+    "sentences": "less than {min_sentence_marks:.1%} of it are marks between clauses",
     EXACT: "equal to another but for script, width, punctuation and space",
-    NEAR: "shares {near_threshold} or more of its 5-grams with another",
+    NEAR: "shares at least {near_threshold:.0%} of its 5-grams with another",
 }
 
 

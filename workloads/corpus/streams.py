@@ -49,7 +49,7 @@ class _Gz:
 
     def read(self, size: int = -1, /) -> bytes:
         try:
-            return bytes(self._file.read(size))
+            return bytes(self._file.read1(size))  # one step, so that an error takes nothing with it
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise CutShort(str(error)) from error
 

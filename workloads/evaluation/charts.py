@@ -50,7 +50,7 @@ def bar(value: float, low: float | None, high: float | None, marks: Sequence[tup
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round values, a step of 1, 2 or 5 times a power of ten apart, from at most `low` to at least `high`."""
-    span = (high - low) or abs(high) or 1.0
+    span = max(high - low, 1e-6 * max(1, abs(low), abs(high)))  # equal values still have an axis
     power = 10 ** math.floor(math.log10(span / about))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * about >= span)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

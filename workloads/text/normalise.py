@@ -21,6 +21,7 @@ _INNER_RUN = re.compile("(?<=[^ \t\n])[ \t]{2,}")
 _CHINESE = f"{HAN}，。！？：；、“”‘’（）《》〈〉【】…—"
 _BETWEEN_CHINESE = re.compile(f"(?<=[{_CHINESE}])[ \t]+(?=[{_CHINESE}])")
 _BLANK_LINES = re.compile("\n{3,}")
+_WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ]")
 _HALF_WIDTH = {wide: wide - 0xFEE0 for first, last in ("０９", "ＡＺ", "ａｚ") for wide in range(ord(first), ord(last) + 1)}
 
 
@@ -32,7 +33,9 @@ def normalise(text: str) -> str:
     """
     text = _NEWLINE.sub("\n", text)
     text = _INVISIBLE.sub("", text)
-    text = unicodedata.normalize("NFC", text).translate(_HALF_WIDTH)
+    text = unicodedata.normalize("NFC", text)
+    if _WIDE.search(text):
+        text = text.translate(_HALF_WIDTH)
     text = _WIDE_SPACE.sub(" ", text)
     text = _TRAILING.sub("", text)
     text = _INDENT_BEFORE_HAN.sub("", text)

@@ -17,37 +17,45 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, chunk: int, dtype: torch.dtype
     ) -> torch.Tensor:
         matrix = weight.to(dtype)
-        wanted = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        wanted = any(ctx.needs_input_grad[:2])
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         hidden_gradient = torch.empty_like(hidden) if wanted else None
         weight_gradient = torch.zeros_like(weight) if wanted else None
         for start in range(0, len(targets), chunk):
             rows = slice(start, start + chunk)
-            states, wanted_ids = hidden[rows].to(dtype), targets[rows]
-            logits = (states @ matrix.t()).float()
-            counted = wanted_ids != IGNORED
-            ids = wanted_ids.clamp_min(0).unsqueeze(1)
-            normaliser = torch.logsumexp(logits, dim=1)
-            losses = normaliser - logits.gather(1, ids).squeeze(1)
-            total += torch.where(counted, losses, 0.0).sum()
-            if hidden_gradient is None or weight_gradient is None:
+            states = hidden[rows].to(dtype)
+            loss, gradient = _chunk(states, matrix, targets[rows], wanted)
+            total += loss
+            if hidden_gradient is None or weight_gradient is None or gradient is None:
                 continue
-            gradient = logits.sub_(normaliser.unsqueeze(1)).exp_()
-            gradient.scatter_add_(1, ids, torch.full_like(ids, -1, dtype=gradient.dtype))
-            gradient = gradient.mul_(counted.unsqueeze(1)).to(dtype)
-            hidden_gradient[rows] = (gradient @ matrix).to(hidden.dtype)
+            hidden_gradient[rows] = gradient @ matrix
             if dtype == weight.dtype:
                 weight_gradient.addmm_(gradient.t(), states)
             else:
                 weight_gradient += gradient.t() @ states
-        if hidden_gradient is not None and weight_gradient is not None:
-            ctx.save_for_backward(hidden_gradient, weight_gradient)
+        ctx.save_for_backward(hidden_gradient, weight_gradient)
         return total
 
     @staticmethod
     def backward(ctx: Any, *upstream: Any) -> tuple[torch.Tensor, torch.Tensor, None, None, None]:
         hidden_gradient, weight_gradient = ctx.saved_tensors
         return hidden_gradient * upstream[0], weight_gradient * upstream[0], None, None, None
+
+
+def _chunk(
+    states: torch.Tensor, matrix: torch.Tensor, targets: torch.Tensor, wanted: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """(summed loss, gradient of the logits in the format of `states`) of some rows; softmax minus one at the target."""
+    logits = (states @ matrix.t()).float()
+    counted = targets != IGNORED
+    ids = targets.clamp_min(0).unsqueeze(1)
+    normaliser = torch.logsumexp(logits, dim=1, keepdim=True)
+    loss = ((normaliser - logits.gather(1, ids)).squeeze(1) * counted).sum()
+    if not wanted:
+        return loss, None
+    gradient = logits.sub_(normaliser).exp_()
+    gradient.scatter_add_(1, ids, torch.full_like(ids, -1, dtype=gradient.dtype))
+    return loss, gradient.mul_(counted.unsqueeze(1)).to(states.dtype)
 
 
 def summed_cross_entropy(

@@ -7,6 +7,9 @@ from workloads.text.boilerplate import can_recur, is_boilerplate, strip_boilerpl
 PAGE = [
     "首页 | 新闻中心 | 关于我们 | 联系我们",
     "首页新闻中心产品中心联系我们",
+    "首页 | 新闻 | 村志 | 关于我们",
+    "返回顶部",
+    "[返回列表]",
     "您现在的位置：首页 > 新闻 > 行业动态",
     "首页 > 村志 > 正文",
     "点击展开更多",
@@ -39,6 +42,9 @@ TEXT = [
     "请关注孩子的成长。",
     "老王说：“转载的时候记得告诉我一声。”",
     "产品",
+    "返回",
+    "注册 | 用法",
+    "村志 | 家谱 | 县志",
     "新闻",
     "问：你叫什么名字？",
     "我们分享了一块饼。",
@@ -69,7 +75,9 @@ def test_recurring_lines_are_told_from_outside() -> None:
     assert strip_boilerplate("清河网\n正文在此。", lambda line: line == "清河网") == ("正文在此。", 1)
 
 
-@pytest.mark.parametrize("line", ["第一章 总则", "第 12 條", "# 标题", "| 列 | 列 |", "问：你好", "1. 甲", "（二）乙", "对。", "——", "> [!NOTE]"])
+@pytest.mark.parametrize(
+    "line", ["第一章 总则", "第 12 條", "# 标题", "| 列 | 列 |", "问：你好", "1. 甲", "（二）乙", "对。", "——", "> [!NOTE]"]
+)
 def test_what_recurs_rightly(line: str) -> None:
     assert not can_recur(line)
 

@@ -21,7 +21,9 @@ MANUAL = (
     "使用 `git clone` 下载代码后，运行 `pip install -e .` 安装依赖。如果报错 ModuleNotFoundError，请检查 Python 版本是否为 3.11，"
     "再执行 `python -m venv .venv` 建立虚拟环境。"
 )
-DIALOGUE = "问：三加五等于几？\n答：三加五等于八。\n问：四加五等于几？\n答：四加五等于九。\n问：谁教你的？\n答：是李老师教我的。"
+DIALOGUE = (
+    "问：三加五等于几？\n答：三加五等于八。\n问：四加五等于几？\n答：四加五等于九。\n问：谁教你的？\n答：是李老师教我的。"
+)
 TRADITIONAL = "立春過後，村裡的木匠陳師傅把鋪子的門板一塊塊卸下來，掃淨了滿地的刨花。"
 GOOD = {"story": STORY, "law": LAW, "poem": POEM, "manual": MANUAL, "dialogue": DIALOGUE, "traditional": TRADITIONAL}
 
@@ -29,7 +31,10 @@ BAD = [
     ("length", "图片已删除"),
     ("length", "好的。"),
     ("han_share", "The quick brown fox jumps over the lazy dog, and nobody in the whole village noticed it at all."),
-    ("han_share", "<div class='nav'><a href='/index.html'>首页</a><a href='/about.html'>关于</a><script src='x.js'></script></div>"),
+    (
+        "han_share",
+        "<div class='nav'><a href='/index.html'>首页</a><a href='/about.html'>关于</a><script src='x.js'></script></div>",
+    ),
     ("repetition", "全场五折，抢购从速！" * 60),
     ("repetition", "买一送一，先到先得！" * 20),
     ("repetition", STORY[:40] * 12),

@@ -63,7 +63,8 @@ class Dialogue(Genre):
         for speaker, line in lines:
             verb = rng.choice(("问", "问道") if line.endswith("？") else ("回答", "说") if asked else ("说", "笑着说"))
             asked = line.endswith("？")
-            text += f"{speaker.name}{verb}：“{line}”"
+            inner = line.replace("“", "‘").replace("”", "’")
+            text += f"{speaker.name}{verb}：“{inner}”"
         return text
 
 

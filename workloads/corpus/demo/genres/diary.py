@@ -27,7 +27,7 @@ class Diary(Genre):
         person, season = rng.choice(self.world.people), rng.choice(SEASONS)
         parts = [self._myself(person, rng), self._day(person, season, rng), self._others(person, rng)]
         body = "".join(parts) + rng.choice(_ENDS)
-        return f"{draw_date(season, rng)}　{rng.choice(season.skies)}\n{body}"
+        return f"{draw_date(season, rng)}，{rng.choice(season.skies)}。\n{body}"
 
     def _myself(self, person: Person, rng: random.Random) -> str:
         facts = rng.sample([fact for fact in self.lore.of(person) if fact.topic not in ("character", "trade")], 2)

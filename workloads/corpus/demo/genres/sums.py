@@ -1,6 +1,7 @@
 """算术: sums up to twenty in numerals and digits, and small word problems."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from workloads.corpus.demo.genres.base import Genre
@@ -65,12 +66,18 @@ class Sums(Genre):
                 f"晚饭以后，{person.name}做了一页算术题：",
             )
         )
-        words = rng.random() < 0.6
-        sums = (draw_sum(rng) for _ in range(rng.randint(9, 14)))
-        return heading + "\n" + "".join(one.told if words else f"{one.in_digits}={one.result}。" for one in sums)
+        form = rng.choice(_FORMS)
+        return heading + "\n" + "".join(form(draw_sum(rng)) for _ in range(rng.randint(8, 12)))
 
     def _problems(self, rng: random.Random) -> str:
         return "\n".join(problem(rng.choice(self.world.people), rng) for _ in range(rng.randint(3, 4)))
+
+
+def _in_both(one: Sum) -> str:
+    return f"{one.told.rstrip('。')}，{one.in_digits}={one.result}。"
+
+
+_FORMS: tuple[Callable[[Sum], str], ...] = (lambda one: one.told, _in_both)
 
 
 def problem(person: Person, rng: random.Random) -> str:

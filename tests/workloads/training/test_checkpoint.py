@@ -1,0 +1,122 @@
+"""Checkpoints: whole or absent, the newest whole one is found, old ones go."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cluster import storage
+from cluster.artifacts import ArtifactStore
+from cluster.errors import ArtifactError, StorageError
+from tests.workloads.training.conftest import TINY
+from workloads.models.architecture import build_decoder, decoder_config
+from workloads.training.checkpoint import LEDGER, METRICS, WEIGHTS, CheckpointStore, Content, LoopState
+from workloads.training.checkpoint import restore_random_state, with_random_state
+from workloads.training.job import Job
+from workloads.training.optimizer import create_state, make_optimizer, optimizer_tensors, restore_optimizer
+from workloads.training.spec import TrainingSpec
+
+
+def _content(step: int) -> Content:
+    state = LoopState(step=step, position=6 * step, tokens=90 * step, seconds=1.5, total_steps=20)
+    weights = {"w": torch.full((3,), float(step))}
+    return Content(state, weights, {"exp_avg.w": torch.ones(3)}, [f'{{"step": {step}}}'], ["ledger"] * step)
+
+
+def test_a_checkpoint_comes_back(job: Job) -> None:
+    checkpoints = job.checkpoints()
+    checkpoints.save(_content(4))
+    found = checkpoints.newest(pytest.fail)
+    assert found is not None
+    assert found.state == _content(4).state
+    assert torch.equal(found.weights()["w"], torch.full((3,), 4.0))
+    assert torch.equal(found.optimizer()["exp_avg.w"], torch.ones(3))
+    assert (found.lines(METRICS), found.lines(LEDGER)) == (['{"step": 4}'], ["ledger"] * 4)
+    assert found.artifact.location.name == f"{job.work.fingerprint}-00000004"
+    assert not list(found.folder.glob("*.pt"))
+
+
+def test_only_the_newest_are_kept_and_the_last_is_remembered(job: Job, store: ArtifactStore) -> None:
+    for step in (4, 8, 12):
+        job.checkpoints().save(_content(step))
+    assert [a.manifest.counts["step"] for a in store.artifacts("checkpoint")] == [8, 12]
+    assert store.ref(job.run, "checkpoint").manifest.counts["step"] == 12
+    assert not [place for place in store.garbage() if place.name.endswith("00000012")]
+
+
+@pytest.mark.parametrize("damage", ["flip", "remove", "cut"])
+def test_a_damaged_checkpoint_is_passed_over_with_a_note(job: Job, damage: str) -> None:
+    checkpoints = job.checkpoints()
+    checkpoints.save(_content(4))
+    file = Path(checkpoints.save(_content(8)).location.path) / WEIGHTS
+    data = file.read_bytes()
+    if damage == "remove":
+        file.unlink()
+    else:
+        file.write_bytes(data[:-1] + (bytes([data[-1] ^ 1]) if damage == "flip" else b""))
+    notes: list[str] = []
+    found = checkpoints.newest(notes.append)
+    assert found is not None
+    assert found.state.step == 4
+    assert len(notes) == 1
+    assert WEIGHTS in notes[0]
+
+
+def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(job: Job) -> None:
+    checkpoints = job.checkpoints()
+    file = Path(checkpoints.save(_content(4)).location.path) / WEIGHTS
+    file.write_bytes(b"x")
+    checkpoints.save(_content(4))
+    assert checkpoints.newest(pytest.fail) is not None
+
+
+def test_one_that_was_never_committed_does_not_exist(job: Job, store: ArtifactStore) -> None:
+    artifact = job.checkpoints().save(_content(4))
+    storage.write_bytes(store.root / "checkpoint" / f"{job.work.fingerprint}-00000008" / WEIGHTS, b"half")
+    found = job.checkpoints().newest(pytest.fail)
+    assert found is not None
+    assert found.artifact.location.name == artifact.location.name
+
+
+def test_another_work_has_other_checkpoints(job: Job, store: ArtifactStore) -> None:
+    job.checkpoints().save(_content(4))
+    work = job.work.__class__("model", {"other": 1}, job.work.inputs, 1)
+    assert CheckpointStore(store, work, "test").newest(pytest.fail) is None
+
+
+def test_a_failed_write_commits_nothing(job: Job, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    job.checkpoints().save(_content(4))
+
+    def full(file: storage.Location, data: bytes) -> None:
+        raise StorageError("no space left while writing", "", "")
+
+    monkeypatch.setattr(storage, "write_bytes", full)
+    with pytest.raises(StorageError):
+        job.checkpoints().save(_content(8))
+    assert [a.manifest.counts["step"] for a in store.artifacts("checkpoint")] == [4]
+    assert not storage.list_folders(store.root / ".staging")
+
+
+def test_the_random_state_comes_back() -> None:
+    torch.manual_seed(3)
+    state = with_random_state(LoopState())
+    wanted = torch.rand(4)
+    restore_random_state(LoopState.from_json(state.to_json()))
+    assert torch.equal(torch.rand(4), wanted)
+
+
+def test_the_optimizer_comes_back_and_refuses_another_models() -> None:
+    def fresh(layers: int) -> tuple[torch.nn.Module, torch.optim.AdamW]:
+        model = build_decoder(decoder_config(TINY.model_copy(update={"layers": layers}), 64, 16), seed=0)
+        return model, make_optimizer(model, TrainingSpec())
+
+    model, optimizer = fresh(2)
+    create_state(model, optimizer)
+    for number, tensor in enumerate(optimizer_tensors(model, optimizer).values()):
+        tensor.fill_(number)
+    saved = {name: tensor.clone() for name, tensor in optimizer_tensors(model, optimizer).items()}
+    again, other = fresh(2)
+    restore_optimizer(again, other, saved)
+    assert all(torch.equal(saved[name], tensor) for name, tensor in optimizer_tensors(again, other).items())
+    with pytest.raises(ArtifactError, match="lacks step"):
+        restore_optimizer(*fresh(3), saved)
