@@ -149,6 +149,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(HTTPException)
     async def no_path(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:
+            return answer(request, RequestError("the body is not JSON in UTF-8", "a JSON object", "check its encoding"))
         given = RequestError(f"{request.method} {request.url.path}: {error.detail.lower()}", "", "see GET /openapi.json")
         response = answer(request, given)
         response.status_code = error.status_code

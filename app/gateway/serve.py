@@ -59,6 +59,7 @@ def start_gateway(spec: ServingSpec, routes: Table) -> str:
             ray_actor_options={"num_cpus": spec.gateway_cpus},
             max_ongoing_requests=4096,
             max_surge_percent=100,
+            graceful_shutdown_wait_loop_s=0.2,
             graceful_shutdown_timeout_s=spec.drain_seconds,
         )
         serve.run(deployment.bind(spec.request_timeout), name=APP, route_prefix="/")

@@ -191,8 +191,13 @@ def _delta(shape: Shape, event: Event, scored: bool) -> dict[str, Any]:
     return shape.delta(index, piece.text, piece.scores if scored else None, piece.finish)
 
 
+_LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+"""What some clients take for the end of a line, escaped as JSON allows."""
+
+
 def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    line = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
+    return b"data: " + line.encode() + b"\n\n"
 
 
 def _wants_scores(job: Job) -> bool:

@@ -16,7 +16,7 @@ from app.registry.audit import exclusive
 from app.registry.revision import Revision
 from cluster import environment, storage
 from cluster.artifacts import Artifact, Json
-from cluster.errors import StorageError
+from cluster.errors import AddressError, StorageError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -28,6 +28,11 @@ _LONGEST_PARAMETER = 500  # what the oldest servers in use accept
 _METRICS_AT_ONCE = 1000  # MLflow's limit per call
 _PARAMETERS_AT_ONCE = 100
 _VERSIONS_AT_ONCE = 1000
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # it would call home at import, without asking
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of 7, which take four minutes to say that no server is there
+}
 
 
 class Tracking:
@@ -37,6 +42,10 @@ class Tracking:
         self.uri = uri
         self._artifacts = artifacts
         self._client: MlflowClient | None = None
+
+    @property
+    def _is_server(self) -> bool:
+        return self.uri.startswith(("http://", "https://"))
 
     def models(self) -> list[str]:
         with self._plain() as client:
@@ -68,7 +77,10 @@ class Tracking:
         with self._plain() as client:
             if not client.search_registered_models(f"name = '{revision.model}'"):
                 client.create_registered_model(revision.model)
-            made = client.create_model_version(revision.model, revision.artifact, revision.run_id, tags, await_creation_for=0)
+            source = revision.artifact
+            if self._is_server and "://" not in source:
+                source = f"hanlin://{source}"  # a server takes no path of another machine as a source
+            made = client.create_model_version(revision.model, source, revision.run_id, tags, await_creation_for=0)
             return int(made.version)
 
     def set_record(self, revision: Revision) -> None:
@@ -100,8 +112,7 @@ class Tracking:
             from mlflow.entities import Param
 
             found = client.get_experiment_by_name(experiment)
-            remote = self.uri.startswith(("http://", "https://"))
-            place = None if remote else self._artifacts
+            place = None if self._is_server else self._artifacts
             identity = found.experiment_id if found else client.create_experiment(experiment, artifact_location=place)
             run = client.create_run(identity, run_name=name, tags=dict(tags))
             flat = [Param(key, value[:_LONGEST_PARAMETER]) for key, value in flatten(parameters).items()]
@@ -125,7 +136,7 @@ class Tracking:
     @contextlib.contextmanager
     def _plain(self) -> Iterator["MlflowClient"]:
         """The client, for the time of a block that keeps MLflow quiet and turns its failures into one line."""
-        environment.default_to(MLFLOW_DISABLE_TELEMETRY="true")  # it would call home at import, without asking
+        environment.default_to(**_SETTINGS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's notices about itself and its libraries
             with self._one_line():
@@ -139,11 +150,11 @@ class Tracking:
         try:
             yield
         except (MlflowException, SQLAlchemyError) as error:
-            message = str(error).splitlines()[0][:300]
+            message, todo = str(error).splitlines()[0][:300], "check `registry.tracking_uri`"
+            if "Max retries exceeded" in message:
+                raise AddressError(f"no MLflow server answers at {self.uri}", "", todo) from error
             raise StorageError(
-                f"the registry at {self.uri} refused ({message})",
-                "an MLflow server or SQLite file",
-                "check `registry.tracking_uri`",
+                f"the registry at {self.uri} refused ({message})", "an MLflow server or database", todo
             ) from error
 
     def _open(self) -> "MlflowClient":

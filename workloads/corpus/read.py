@@ -1,38 +1,19 @@
-"""One piece of input to records: documents with id and normalised text, and bad records with the reason. No Ray here.
+"""One piece of input to tables of records: documents with id and normalised text, and bad records with the reason.
 
-A bad record never raises: it becomes a row with a `problem`, its file and its position.
+A bad record never raises: it becomes a row with a `problem`, its file and its position. No Ray here.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cluster import storage
-from cluster.storage import Location
-from workloads.corpus import encoding
 from workloads.corpus.plan import Piece
-from workloads.corpus.streams import CutShort, Readable, open_stream, read_lines
+from workloads.corpus.records import SAMPLE_CHARACTERS, Record, read_records
 from workloads.corpus.tables import READ, row_number, to_table
 from workloads.text.normalise import normalise
 
-_SAMPLE_CHARACTERS = 200
 _TABLE_CHARACTERS = 1 << 20
-_ROWS_AT_ONCE = 512  # of a parquet file
-
-
-@dataclass(frozen=True)
-class Record:
-    """What a reader found at a position: a text (and the record's own source), or a problem with a sample."""
-
-    position: int
-    text: str
-    source: str = ""
-    problem: str = ""
 
 
 def document_id(source: str, text: str) -> str:
@@ -44,7 +25,7 @@ def read_piece(piece: Piece, limit: int) -> Iterator[pa.Table]:
     """The piece's records as tables (columns READ) of about a million characters."""
     rows: list[tuple[object, ...]] = []
     characters = seen = 0
-    for record in _records(piece, limit):
+    for record in read_records(piece, limit):
         rows.append(_row(piece, record))
         characters += len(record.text)
         seen += 1
@@ -59,168 +40,8 @@ def read_piece(piece: Piece, limit: int) -> Iterator[pa.Table]:
 def _row(piece: Piece, record: Record) -> tuple[object, ...]:
     name, number = piece.file.name, row_number(piece.index, record.position)
     if record.problem:
-        sample = normalise(record.text[:_SAMPLE_CHARACTERS])
+        sample = normalise(record.text[:SAMPLE_CHARACTERS])
         return number, "", "", name, record.position, sample, 0, record.problem
     source = piece.file.source if piece.file.fixed_source or not record.source else record.source
     identity = document_id(source, record.text)
     return number, identity, source, name, record.position, normalise(record.text), len(record.text), ""
-
-
-def _records(piece: Piece, limit: int) -> Iterator[Record]:
-    place = storage.locate(piece.file.uri)
-    if piece.file.format == "parquet":
-        yield from _parquet(place, piece)
-        return
-    try:
-        charset = encoding.detect(_head(place, piece))
-    except CutShort as cut:
-        yield Record(1, str(cut), problem="compressed data damaged")
-        return
-    except PermissionError as error:
-        yield Record(0, str(error), problem="unreadable file")
-        return
-    if piece.file.format == "jsonl":
-        yield from _jsonl(place, piece, charset, limit)
-    elif piece.file.blank_lines:
-        yield from _txt_by_blank_lines(place, piece, charset, limit)
-    else:
-        yield from _txt(place, piece, charset, limit)
-
-
-def _head(place: Location, piece: Piece) -> bytes:
-    """The file's first bytes, as far as they can be read."""
-    with open_stream(place, piece.file.compression) as stream:
-        blocks: list[bytes] = []
-        try:
-            while sum(map(len, blocks)) < encoding.SAMPLE and (block := stream.read(encoding.SAMPLE)):
-                blocks.append(block)
-        except CutShort:
-            if not blocks:
-                raise
-    return b"".join(blocks)
-
-
-def _lines(stream: Readable, piece: Piece, limit: int) -> Iterator[tuple[int, bytes, str]]:
-    """(number, line, problem) of each line that is not blank. A problem: too long, or where compressed data breaks off."""
-    number = piece.first - 1
-    try:
-        for number, line in enumerate(read_lines(stream, limit, piece.length), piece.first):
-            if line is None:
-                yield number, b"", "line too long"
-            elif line and not line.isspace():
-                yield number, encoding.strip_mark(line) if number == 1 else line, ""
-    except CutShort as cut:
-        yield number + 1, cut.rest or str(cut).encode(), "compressed data damaged"
-
-
-def _jsonl(place: Location, piece: Piece, charset: str, limit: int) -> Iterator[Record]:
-    with open_stream(place, piece.file.compression, piece.start) as stream:
-        for number, line, problem in _lines(stream, piece, limit):
-            yield Record(number, _readable(line), problem=problem) if problem else _json_record(number, line, piece, charset)
-
-
-def _json_record(number: int, line: bytes, piece: Piece, charset: str) -> Record:
-    try:
-        value = json.loads(line.decode(charset))
-    except UnicodeDecodeError:
-        return Record(number, _readable(line), problem="invalid bytes")
-    except (ValueError, RecursionError):
-        return Record(number, _readable(line), problem="not JSON")
-    if not isinstance(value, dict) or piece.file.text_field not in value:
-        return Record(number, _readable(line), problem="no text field")
-    text, source = value[piece.file.text_field], value.get(piece.file.source_field)
-    if not isinstance(text, str):
-        return Record(number, _readable(line), problem="text is no string")
-    return Record(number, text, source if isinstance(source, str) else "")
-
-
-def _txt(place: Location, piece: Piece, charset: str, limit: int) -> Iterator[Record]:
-    """The whole file as one document, position 1."""
-    with open_stream(place, piece.file.compression) as stream:
-        try:
-            data = _read_up_to(stream, limit + 1)
-        except CutShort as cut:
-            yield Record(1, str(cut), problem="compressed data damaged")
-            return
-    if len(data) > limit:
-        yield Record(1, _readable(data[:_SAMPLE_CHARACTERS]), problem="line too long")
-    elif data:
-        yield _text_record(1, encoding.strip_mark(data), charset)
-
-
-def _read_up_to(stream: Readable, size: int) -> bytes:
-    blocks: list[bytes] = []
-    while size > 0 and (block := stream.read(size)):
-        blocks.append(block)
-        size -= len(block)
-    return b"".join(blocks)
-
-
-def _txt_by_blank_lines(place: Location, piece: Piece, charset: str, limit: int) -> Iterator[Record]:
-    """Documents between blank lines; the position of each is its number from 1."""
-    number, size = 1, 0
-    held: list[bytes] = []
-    with open_stream(place, piece.file.compression) as stream:
-        try:
-            for line in chain(read_lines(stream, limit), [b""]):
-                blank = line is not None and not line.strip()
-                if not blank:
-                    size += limit + 1 if line is None else len(line) + 1
-                    held.append(line or b"")
-                    held = held if size <= limit else []
-                elif size:
-                    data = encoding.strip_mark(b"\n".join(held))
-                    yield Record(number, "", problem="line too long") if size > limit else _text_record(number, data, charset)
-                    number, size, held = number + 1, 0, []
-        except CutShort as cut:
-            yield Record(number, _readable(b"\n".join([*held, cut.rest])) or str(cut), problem="compressed data damaged")
-
-
-def _text_record(number: int, data: bytes, charset: str) -> Record:
-    try:
-        return Record(number, data.decode(charset))
-    except UnicodeDecodeError:
-        return Record(number, _readable(data), problem="invalid bytes")
-
-
-def _readable(data: bytes) -> str:
-    """The beginning of bad data as a person can look at it."""
-    return data[: 4 * _SAMPLE_CHARACTERS].decode("utf-8", "backslashreplace")[:_SAMPLE_CHARACTERS]
-
-
-def _parquet(place: Location, piece: Piece) -> Iterator[Record]:
-    """One record per row, position from 1; a damaged file gives one problem where reading ended."""
-    number = piece.first - 1
-    field, wanted = piece.file.text_field, [piece.file.text_field, piece.file.source_field]
-    with storage.plain_errors("reading", place), place.filesystem.open_input_file(place.path) as stream:
-        if not piece.file.size:
-            return
-        try:
-            file = pq.ParquetFile(stream)
-            problem = _unusable(file.schema_arrow, field)
-            if problem:
-                yield Record(0, f"{piece.file.name}: {problem}", problem="no text column")
-                return
-            groups = list(range(piece.start, piece.stop)) if piece.stop else None
-            for batch in file.iter_batches(_ROWS_AT_ONCE, groups, [c for c in wanted if c in file.schema_arrow.names]):
-                texts = batch.column(field).cast(pa.large_string()).to_pylist()
-                for text, source in zip(texts, _sources(batch, piece.file.source_field), strict=True):
-                    number += 1
-                    problem = "text is no string" if text is None else ""
-                    yield Record(number, text or "", source, problem)
-        except (pa.ArrowInvalid, OSError) as error:
-            yield Record(number + 1, str(error), problem="unreadable parquet")
-
-
-def _unusable(schema: pa.Schema, field: str) -> str:
-    if field not in schema.names:
-        return f"no column {field!r} among {', '.join(schema.names[:20])}"
-    kind = schema.field(field).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return "" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else f"column {field!r} is {kind}, not text"
-
-
-def _sources(batch: pa.RecordBatch, column: str) -> list[str]:
-    if column not in batch.schema.names:
-        return [""] * batch.num_rows
-    return [value if isinstance(value, str) else "" for value in batch.column(column).to_pylist()]

@@ -73,7 +73,7 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally) -> Report:
     order = [*REASONS, *sorted(set(tally.samples) - set(REASONS))]
     return Report(
         name=name,
-        spec=spec.to_json(),
+        spec=spec.identity(),
         counts=_counts(tally),
         waterfall=tuple(Step(reason, dropped[reason], dropped_characters[reason]) for reason in REASONS),
         sources=_sources(tally),

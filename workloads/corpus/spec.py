@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from cluster.artifacts import Json
 from cluster.config import Spec
 
 Format = Literal["auto", "jsonl", "parquet", "txt"]
@@ -66,6 +67,10 @@ class CorpusSpec(Spec):
         if not isinstance(items, list | tuple):
             return items
         return [{"path": item} if isinstance(item, str) else item for item in items]
+
+    def identity(self) -> dict[str, Json]:
+        """What the corpus depends on: all but how the reading is spread."""
+        return {key: value for key, value in self.to_json().items() if key != "split_bytes"}
 
     def thresholds(self) -> dict[str, float]:
         """By the names of workloads.text.rules."""

@@ -33,7 +33,7 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     Raises InputError where nothing can be read or nothing is left, StorageError where the store cannot be written.
     """
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
-    work = Work("corpus", spec.to_json(), {"raw": found.fingerprint()}, STAGE_VERSION)
+    work = Work("corpus", spec.identity(), {"raw": found.fingerprint()}, STAGE_VERSION)
     return run_stage(context, _NAME, "documents", work, lambda draft: _build(draft, spec, found, context))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 560, 270
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 22, 12, 44
 _MOST_POINTS = 600  # more than the chart has columns to show
 
 
@@ -89,7 +89,7 @@ def _line(frame: _Frame, series: Series) -> str:
     dots = ""
     if len(series.points) <= 40:
         dots = "".join(f'<circle cx="{frame.x(x)}" cy="{frame.y(y)}" r="2.6"/>' for x, y in series.points)
-    return f'<g class="{escape(series.style)}"><polyline points="{points}"/>{dots}</g>'
+    return f'<g class="{escape(series.style)}"><polyline fill="none" stroke="currentColor" points="{points}"/>{dots}</g>'
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

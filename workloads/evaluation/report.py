@@ -16,7 +16,7 @@ def render(result: Result) -> str:
     style = resources.files("workloads.evaluation").joinpath("report.css").read_text(encoding="utf-8")
     body = "".join([_head(result), _table(result), _curve(result), _sources(result), _samples(result), _method(result)])
     return (
-        '<!doctype html><html lang="zh-Hans"><head><meta charset="utf-8">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Evaluation of {escape(result.model)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
     )
@@ -31,7 +31,7 @@ def _head(result: Result) -> str:
         f'<header><p class="kind">Evaluation</p><h1>Model <code>{escape(result.model)}</code></h1>'
         f'<p class="headline"><strong>{own.value:.3f}</strong> bits per character <span class="quiet">{_interval(own)}</span></p>'
         f"<p>{abs(share):.0f} % {word} than a character {escape(best.name)} model "
-        f"({best.bits_per_character.value:.3f}) on the same {amounts.documents:,} held-out documents, "
+        f"({best.bits_per_character.value:.3f}) on the same {_documents(amounts.documents)} held out, "
         f"{amounts.characters:,} characters, {amounts.characters / max(1, amounts.tokens):.2f} characters per token.</p></header>"
     )
 
@@ -89,7 +89,7 @@ def _source(source: SourceScore, own: str, styles: dict[str, str], most: float) 
     others = ", ".join(f"{name} {source.bits_per_character[name].value:.2f}" for name in styles)
     return (
         f'<div class="source" title="{escape(others)}"><span class="name">{escape(source.source)} '
-        f'<span class="quiet">{source.documents:,} documents</span></span>{bar(mine.value, mine.low, mine.high, marks, most)}'
+        f'<span class="quiet">{_documents(source.documents)}</span></span>{bar(mine.value, mine.low, mine.high, marks, most)}'
         f'<span class="figure">{mine.value:.2f}</span></div>'
     )
 
@@ -108,11 +108,11 @@ def _samples(result: Result) -> str:
 def _sample(sample: Sample) -> str:
     original = ""
     if sample.original:
-        original = f"<details><summary>how the document went on</summary><p>{escape(sample.original)}</p></details>"
+        original = f"<details><summary>how the document went on</summary><p lang='zh'>{escape(sample.original)}</p></details>"
     end = " <span class='quiet'>(ends here)</span>" if sample.ended else ""
     facts = f"seed {sample.seed}, {sample.tokens} tokens, {100 * sample.repetition:.1f} % repeats"
     return (
-        f"<article><p class='text'><b>{escape(sample.prompt)}</b>{escape(sample.text)}{end}</p>"
+        f"<article><p class='text' lang='zh'><b>{escape(sample.prompt)}</b>{escape(sample.text)}{end}</p>"
         f"<p class='quiet'>{facts}</p>{original}</article>"
     )
 
@@ -127,6 +127,10 @@ def _method(result: Result) -> str:
         "modified Kneser-Ney over characters, with an escape to all of Unicode, so that an unseen character costs bits too. "
         f"Intervals: bootstrap over documents. Corpus <code>{escape(result.corpus)}</code>. {seconds}.</p></section>"
     )
+
+
+def _documents(number: int) -> str:
+    return f"{number:,} document{'s' if number != 1 else ''}"
 
 
 def _both(estimate: Estimate) -> str:

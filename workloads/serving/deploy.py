@@ -26,7 +26,7 @@ def start_http(spec: ServingSpec) -> str:
     _quiet()
     running = _running_http()
     if running is None:
-        _require_free(spec.host, spec.port)
+        require_free_port(spec.host, spec.port)
         serve.start(
             proxy_location="HeadOnly",
             http_options={
@@ -68,6 +68,7 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_queued_requests,
         max_surge_percent=100,
+        graceful_shutdown_wait_loop_s=0.2,
         graceful_shutdown_timeout_s=spec.drain_seconds,
         health_check_period_s=5,
     )
@@ -119,7 +120,8 @@ def _running_http() -> tuple[str, int] | None:
     return (client.http_config.host, client.http_config.port) if client else None
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free_port(host: str, port: int) -> None:
+    """Raises AddressError that names a free port where this one cannot be taken."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -21,13 +21,12 @@ def damage(text: str) -> float:
     if not sample:
         return 0.0
     replaced = sum(map(len, _REPLACED.findall(sample))) / len(sample)
-    return min(1.0, max([replaced, *(_undone(sample, wrong, right) for wrong, right in _WRONG_WAYS)]))
+    ways = _WRONG_WAYS if len(_HIGH_LATIN.findall(sample)) >= 2 * _FEW else _WRONG_WAYS[:1]
+    return min(1.0, max([replaced, *(_undone(sample, wrong, right) for wrong, right in ways)]))
 
 
 def _undone(sample: str, wrong: str, right: str) -> float:
     """Share of the sample that becomes Han when it is written in the wrong encoding again and read in the right one."""
-    if wrong != "gb18030" and len(_HIGH_LATIN.findall(sample)) < 2 * _FEW:
-        return 0.0
     damaged = sample.encode(wrong, "ignore")
     recovered = count_han(damaged.decode(right, "ignore"))
     size = len(damaged) if wrong == "gb18030" else len(sample)

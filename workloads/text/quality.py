@@ -22,4 +22,7 @@ def entropy(text: str) -> float:
     laughter, rulers and padding have less than 3. Of a long text the first 5,000 characters are looked at."""
     letters = "".join(text[:_SAMPLE].split())
     total = len(letters)
-    return -sum(count / total * math.log2(count / total) for count in Counter(letters).values()) if total else 0.0
+    if not total:
+        return 0.0
+    alike = Counter(Counter(letters).values())  # how many characters occur once, twice, ...
+    return math.log2(total) - sum(many * count * math.log2(count) for count, many in alike.items()) / total

@@ -4,6 +4,7 @@ import re
 
 from workloads.text.shingles import shingle_hashes
 
+_FEW = 1000  # n-grams, up to which a plain set is faster than arrays
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -16,6 +17,9 @@ def repeated_share(text: str, length: int = 10) -> float:
     letters = _NO_WORD.sub("", text)
     if len(letters) <= length:
         return 0.0
+    count = len(letters) - length + 1
+    if count < _FEW:
+        return 1 - len({letters[at : at + length] for at in range(count)}) / count
     hashes = shingle_hashes(letters, length)
     hashes.sort()
-    return float((hashes[1:] == hashes[:-1]).sum()) / len(hashes)
+    return float((hashes[1:] == hashes[:-1]).sum()) / count

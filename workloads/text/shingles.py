@@ -18,7 +18,7 @@ def shingle_hashes(text: str, length: int = 5) -> Hashes:
         return np.empty(0, np.uint64)
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.uint64) + np.uint64(1)
     if len(codes) < length:
-        codes = np.pad(codes, (0, length - len(codes)))
+        codes = np.pad(codes, (0, length - len(codes)), constant_values=1)  # as if filled up with "\\0"
     count = len(codes) - length + 1
     hashes = np.zeros(count, np.uint64)
     for offset in range(length):

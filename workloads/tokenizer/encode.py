@@ -16,7 +16,6 @@ from ray.exceptions import RayError
 from tokenizers import Tokenizer
 
 from cluster.artifacts import Artifact, FileEntry, Manifest
-from cluster.errors import HanlinError
 from cluster.storage import locate
 from workloads.tokenizer.documents import open_part, parts_of
 from workloads.tokenizer.pack import Ids, TokenType
@@ -40,8 +39,9 @@ def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType) -> It
     try:
         tables: Any = encoded.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
         yield from tables
-    except RayError as error:
-        raise _plain(error) from error
+    except RayError:
+        corpus.verify("documents/")  # where that is why, this says it in one line
+        raise
 
 
 def _units(corpus: Artifact, part: FileEntry) -> list[tuple[int, int]]:
@@ -50,7 +50,7 @@ def _units(corpus: Artifact, part: FileEntry) -> list[tuple[int, int]]:
         with corpus.location.filesystem.open_input_file((corpus.location / part.path).path) as file:
             metadata = pq.ParquetFile(file).metadata
     except (OSError, pa.ArrowInvalid):
-        corpus.verify(part.path)  # says it better
+        corpus.verify(part.path)  # where that is why, this says it in one line
         raise
     size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     count = min(-(-size // _UNIT_BYTES), _MOST_UNITS_PER_PART, metadata.num_rows)
@@ -105,13 +105,3 @@ def encode_one(tokenizer: Tokenizer, text: str, dtype: TokenType) -> Ids:
 def token_type(vocabulary: int) -> TokenType:
     """The smallest of uint16 and uint32 that holds every id."""
     return np.dtype(np.uint16) if vocabulary <= 1 << 16 else np.dtype(np.uint32)
-
-
-def _plain(error: RayError) -> Exception:
-    """The error that a person can read, out of Ray's wrapping; else the error as it is."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, HanlinError) and not isinstance(inner, RayError):
-            return inner
-        inner = getattr(inner, "cause", None) or inner.__cause__
-    return error

@@ -109,16 +109,15 @@ class Run:
         """What this process puts into the exchange; rank 0 alone plans the end, by its own clock."""
         if self._group.rank != 0:
             return Signals(leave=self._listener.leave_wanted())
-        state, patience, total = self.state, self._spec.stop_when_flat, UNDECIDED
-        if state.total_steps == UNDECIDED:
-            flat = patience is not None and state.waiting >= patience
-            total = self._planner.total(state.step, state.seconds, state.first_seconds, flat)
+        state, patience = self.state, self._spec.stop_when_flat
+        flat = patience is not None and state.waiting >= patience
+        total = self._planner.total(state.step, state.seconds, state.first_seconds, flat, state.total_steps)
         stop = self._failure is not None or self._listener.stop_wanted()
         return Signals(stop, self._listener.leave_wanted(), total)
 
     def _advance(self, result: StepResult) -> None:
         state, seconds = self.state, time.monotonic() - self._began
-        total = state.total_steps or result.signals.total_steps
+        total = result.signals.total_steps or state.total_steps
         self.state = replace(
             state,
             step=state.step + 1,

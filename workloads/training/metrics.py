@@ -1,5 +1,6 @@
 """What a step is told as: one JSON line, tokens per second and the share of the processor's peak (MFU)."""
 
+import functools
 import json
 import math
 import time
@@ -88,7 +89,8 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     return _measured_peak(device, dtype)
 
 
-def _measured_peak(device: torch.device, dtype: torch.dtype, size: int = 1024, rounds: int = 30) -> float:
+@functools.cache
+def _measured_peak(device: torch.device, dtype: torch.dtype, size: int = 768, rounds: int = 40) -> float:
     left = torch.randn(size, size, generator=torch.Generator().manual_seed(0)).to(device, dtype)
     best = math.inf
     for _ in range(rounds):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from workloads.training.spec import TrainingSpec
 
 _CALIBRATION_STEPS = 8  # the first steps allocate memory and warm caches
-_CALIBRATION_SHARE = 0.05
+_CALIBRATION_SHARE = 0.05  # of the time or of the steps, whichever is reached first
+_CALIBRATION_SECONDS = 10.0
 UNDECIDED = 0
 
 
@@ -48,32 +49,31 @@ class Planner:
         """The total where neither time nor a flat loss can change it, else UNDECIDED."""
         return self.limit if self.spec.minutes is None and self.spec.stop_when_flat is None else UNDECIDED
 
-    def total(self, step: int, seconds: float, first_seconds: float, flat: bool) -> int:
-        """The total after `step` steps in `seconds`, `first_seconds` of them in the first; UNDECIDED where it is too early.
-
-        Called until it decides; the caller keeps the answer (also in checkpoints), so that the schedule stays one curve.
-        """
-        spec = self.spec
-        if flat:
-            return min(self.limit, max(step, math.ceil(step / (1 - (spec.decay_share if spec.schedule == "wsd" else 0)))))
-        if spec.minutes is None:
-            return UNDECIDED if spec.stop_when_flat and step < self._last_moment(self.limit) else self.limit
-        expected = self.expected(step, seconds, first_seconds)
-        if expected == UNDECIDED or step < self._last_moment(expected):
+    def total(self, step: int, seconds: float, first_seconds: float, flat: bool, decided: int = UNDECIDED) -> int:
+        """The total to go by from step `step` + 1 on, after `seconds` of which `first_seconds` in the first step; UNDECIDED
+        where there is nothing (new) to decide. The caller keeps the answer, also in checkpoints, and gives it as `decided`:
+        the schedule stays one curve. A loss that is flat begins the decay of wsd, and ends the other schedules."""
+        wsd, cosine = self.spec.schedule == "wsd", self.spec.schedule == "cosine"
+        if flat and (decided == UNDECIDED or not wsd):
+            return min(self.limit, math.ceil(step / (1 - (self.spec.decay_share if wsd else 0))))
+        if decided != UNDECIDED:
             return UNDECIDED
-        return expected
+        expected = self.expected(step, seconds, first_seconds)
+        if cosine and expected != UNDECIDED:
+            return expected
+        total = expected or self.limit
+        return total if step + 1 >= total - decay_steps(self.spec, total) else UNDECIDED
 
     def expected(self, step: int, seconds: float, first_seconds: float) -> int:
         """The total as far as can be foreseen; UNDECIDED before the speed is known."""
         if self.spec.minutes is None:
             return self.limit
         budget = 60 * self.spec.minutes
-        over = seconds >= budget
-        if not over and (step < _CALIBRATION_STEPS or seconds < _CALIBRATION_SHARE * budget):
+        if seconds < budget and not self._calibrated(step, seconds, budget):
             return UNDECIDED
-        per_step = (seconds - first_seconds) / (step - 1) if step > 1 else max(seconds, 1e-9)
+        per_step = (seconds - first_seconds) / (step - 1) if step > 1 else seconds
         return max(1, min(self.limit, step + int(max(0.0, budget - seconds) / max(per_step, 1e-9))))
 
-    def _last_moment(self, total: int) -> int:
-        """The step before which the total need not be known."""
-        return 0 if self.spec.schedule == "cosine" else total - decay_steps(self.spec, total)
+    def _calibrated(self, step: int, seconds: float, budget: float) -> bool:
+        enough = seconds >= min(_CALIBRATION_SHARE * budget, _CALIBRATION_SECONDS) or step >= _CALIBRATION_SHARE * self.limit
+        return enough and step >= _CALIBRATION_STEPS

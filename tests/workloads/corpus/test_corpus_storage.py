@@ -18,7 +18,8 @@ from cluster.observe.progress import SilentReporter
 from cluster.session import Session
 from cluster.stage import StageContext
 from workloads.corpus.files import find_files
-from workloads.corpus.plan import Piece
+from workloads.corpus.flow import read_blocks
+from workloads.corpus.plan import Piece, plan
 from workloads.corpus.read import read_piece
 from workloads.corpus.spec import CorpusSpec, InputSpec
 from workloads.corpus.stage import build_corpus
@@ -55,6 +56,16 @@ def test_input_on_an_object_store(bucket: str) -> None:
     assert texts("/in/deep/b.jsonl.gz") == [("b.jsonl.gz", 1)]
     with pytest.raises(InputError, match="no file or folder at s3://raw/out"):
         texts("/out")
+
+
+def test_a_file_that_is_gone_when_it_is_read_is_one_line(tmp_path: Path, ray_session: Session) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "好"}\n', encoding="utf-8")
+    tasks = plan(find_files(((InputSpec(path="x"), str(file)),)).files, 1 << 20)
+    file.unlink()
+    with pytest.raises(StorageError, match=r"failed while reading .*a\.jsonl") as caught:
+        read_blocks(tasks, 1000, lambda records: None)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture

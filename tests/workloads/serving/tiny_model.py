@@ -30,7 +30,10 @@ CONTEXT = 128
 def train_tokenizer() -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(r"\p{Han}+|\d|\s+|[^\p{Han}\d\s]+"), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(r"\p{Han}+|\d|\s+|[^\p{Han}\d\s]+"), "isolated"),
+            pre_tokenizers.ByteLevel(False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -43,7 +46,7 @@ def train_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def write_model(folder: Path, seed: int = 0) -> Path:
+def write_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     """A model folder as training leaves it."""
     tokenizer = train_tokenizer()
     torch.manual_seed(seed)
@@ -55,7 +58,7 @@ def write_model(folder: Path, seed: int = 0) -> Path:
         num_key_value_heads=2,
         head_dim=8,
         intermediate_size=64,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         initializer_range=0.3,  # spreads the logits, so that no two tokens are nearly equal
         eos_token_id=0,

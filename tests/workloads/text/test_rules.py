@@ -1,8 +1,11 @@
 """Each rule on Chinese pairs: the bad text is dropped by that rule, the good one kept by all."""
 
+import math
+
 import pytest
 
 from workloads.corpus.spec import CorpusSpec
+from workloads.text.quality import entropy
 from workloads.text.repetition import repeated_share
 from workloads.text.rules import RULES, build_rules, judge
 
@@ -78,3 +81,18 @@ def test_repetition_is_measured_on_letters_only() -> None:
     assert repeated_share("抢购从速！" * 60) > 0.95
     assert repeated_share(STORY) == 0.0
     assert repeated_share("一" * 9) == 0.0
+
+
+@pytest.mark.parametrize("length", [500, 5000])
+def test_repetition_of_short_and_long_text_is_the_same_measure(length: int) -> None:
+    text = (STORY * (length // len(STORY) + 1))[:length]
+    letters = "".join(character for character in text if character.isalnum())
+    grams = [letters[at : at + 10] for at in range(len(letters) - 9)]
+    assert repeated_share(text) == pytest.approx(1 - len(set(grams)) / len(grams))
+
+
+def test_entropy_is_shannons() -> None:
+    text = "春春夏 夏夏秋\n冬"
+    shares = [2 / 7, 3 / 7, 1 / 7, 1 / 7]
+    assert entropy(text) == pytest.approx(-sum(share * math.log2(share) for share in shares))
+    assert entropy(" ") == 0.0

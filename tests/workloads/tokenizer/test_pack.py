@@ -1,6 +1,7 @@
 """Rows are the documents back to back; lineage says what is where; the reader gives back what was written."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_any_documents_come_back(
     """However the tables are cut: the same rows, all tokens in order, and every document found where lineage says."""
     edges = sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})
     named = [(f"d{number}", text) for number, text in enumerate(texts)]
-    tables = [encoded(named[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    tables = [encoded(named[a:b]) for a, b in pairwise(edges)]
     rows = TokenRows(write(ArtifactStore(str(tmp_path_factory.mktemp("store"))), tables, length, rows_per_shard))
     flat = rows.read(np.arange(len(rows))).reshape(-1)
     assert flat[: rows.tokens].tolist() == [token for text in texts for token in text]

@@ -1,6 +1,7 @@
 """The order: a bijection per epoch, local, the same for every cut, and exactly once whatever is killed or resized."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_a_range_is_the_same_however_it_is_cut(size: int, seed: int, block: int,
     order = RowOrder(size, seed, block)
     cuts = sorted(data.draw(st.lists(st.integers(0, 3 * size), min_size=2, max_size=6)))
     whole = order.rows(cuts[0], cuts[-1])
-    pieces = [order.rows(start, stop) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+    pieces = [order.rows(start, stop) for start, stop in pairwise(cuts)]
     assert np.array_equal(whole, np.concatenate(pieces))
     if len(whole):
         at = data.draw(st.integers(0, len(whole) - 1))

@@ -59,8 +59,7 @@ def _run(spec: TrainingSpec, limit: int, speeds: list[float]) -> tuple[int, floa
     """(total, seconds) of a run whose step s takes speeds[min(s, last)] seconds."""
     planner, seconds, first, total, step = Planner(spec, limit), 0.0, 0.0, UNDECIDED, 0
     while total == UNDECIDED or step < total:
-        if total == UNDECIDED:
-            total = planner.total(step, seconds, first, flat=False)
+        total = planner.total(step, seconds, first, flat=False, decided=total) or total
         seconds += speeds[min(step, len(speeds) - 1)]
         first = first or seconds
         step += 1
@@ -104,5 +103,11 @@ def test_a_flat_loss_begins_the_decay() -> None:
     total = planner.total(400, 40.0, 0.1, flat=True)
     assert total == 500
     assert decay_steps(spec, total) == 100
-    assert Planner(_spec(stop_when_flat=2, schedule="cosine"), 10_000).total(400, 40.0, 0.1, flat=True) == 400
+    assert planner.total(450, 45.0, 0.1, flat=True, decided=500) == UNDECIDED
     assert planner.total(8_000, 800.0, 0.1, flat=False) == 10_000
+
+
+def test_a_flat_loss_ends_a_cosine_although_its_length_was_known() -> None:
+    planner = Planner(_spec(stop_when_flat=2, schedule="cosine"), 10_000)
+    assert planner.total(0, 0.0, 0.0, flat=False) == 10_000
+    assert planner.total(400, 40.0, 0.1, flat=True, decided=10_000) == 400

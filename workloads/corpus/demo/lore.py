@@ -58,6 +58,6 @@ def tell_all(facts: Sequence[Fact], person: Person, rng: random.Random) -> str:
             continue
         who = person.name if not text or rng.random() < 0.2 else person.pronoun
         told = fact.tell(rng, who)
-        open_end = "，" not in told and not told.startswith((f"{who}的", f"{who}家"))
+        open_end = "，" not in told and fact.topic != "friend" and not told.startswith((f"{who}的", f"{who}家"))
         text += told
     return text

@@ -36,7 +36,12 @@ def load_decoder(folder: Path, device: torch.device) -> Decoder:
 
     Raises UserError where the folder holds no model that can be served.
     """
+    from workloads.serving.engine.fused import FusedDecoder, can_fuse
+
     config = _read_config(folder)
+    if can_fuse(config):
+        return FusedDecoder(folder, config, device)
+    _LOG.info("decoder_generic architectures=%s", config.get("architectures"))
     return HubDecoder(folder, config, device)
 
 

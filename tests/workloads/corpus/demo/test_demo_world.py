@@ -35,7 +35,7 @@ def test_equal_seeds_give_equal_worlds_and_others_differ() -> None:
 
 
 def test_the_world_is_complete(world: World) -> None:
-    assert len(world.people) == len({person.name for person in world.people}) == 60
+    assert len(world.people) == len({person.name for person in world.people}) == 52
     assert {person.home for person in world.people} == {place.name for place in PLACES}
     assert all(world.workers(trade.name) for trade in TRADES)
 

@@ -173,8 +173,8 @@ def making_facts() -> tuple[Fact, ...]:
         for dish, verb, steps in DISHES
     ]
     wares = [
-        _simple(trade, "making", f"{trade}怎样做{ware}？|{ware}是怎样做出来的？", f"{trade}做{ware}，{steps}。")
-        for trade, ware, steps in WARES
+        _simple(trade, "making", f"{trade}怎样{verb}{ware}？|{ware}是怎样来的？", f"{trade}{verb}{ware}，{steps}。")
+        for trade, verb, ware, steps in WARES
     ]
     return (*dishes, *wares)
 

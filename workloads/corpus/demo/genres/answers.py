@@ -15,10 +15,10 @@ Pair = tuple[str, str]
 
 class Answers(Genre):
     source = "问答"
-    share = 0.46
+    share = 0.54
 
     def write(self, rng: random.Random) -> str:
-        kind = rng.choices((self._mixed, self._one_person, self._one_family, self._one_subject), (50, 25, 15, 10))[0]
+        kind = rng.choices((self._mixed, self._one_person, self._one_family, self._one_subject), (56, 20, 12, 12))[0]
         return "\n".join(f"问：{question}\n答：{answer}" for question, answer in kind(rng))
 
     def _mixed(self, rng: random.Random) -> list[Pair]:
@@ -26,13 +26,13 @@ class Answers(Genre):
 
     def _any(self, rng: random.Random) -> Pair:
         draw = rng.random()
-        if draw < 0.42:
+        if draw < 0.40:
             return self._about_person(rng)
-        if draw < 0.70:
+        if draw < 0.72:
             return _pair(rng.choice(self.lore.general), rng)
-        if draw < 0.85:
+        if draw < 0.87:
             return draw_sum(rng).pair(rng)
-        if draw < 0.93:
+        if draw < 0.94:
             return _pair(rng.choice(rng.choice((self.lore.bonds, self.lore.workers))), rng)
         return question_of_truth(rng.choice(self.world.people), self.world, rng)
 

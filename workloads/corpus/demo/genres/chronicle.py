@@ -9,7 +9,7 @@ from workloads.corpus.demo.lexicon.trades import TRADES
 
 class Chronicle(Genre):
     source = "村志"
-    share = 0.15
+    share = 0.11
 
     def write(self, rng: random.Random) -> str:
         kind = rng.choices((self._person, self._family, self._village, self._trade), (40, 20, 25, 15))[0]
@@ -30,7 +30,7 @@ class Chronicle(Genre):
         text = rng.choice(("说说{0}一家。", "这是{0}的一家人。", "{0}家的人都很和气。")).format(person.name)
         text += self.lore.fact(person, "home").tell(rng)
         for role, other in rng.sample(self.lore.kin(person), min(3, len(person.kin))):
-            text += self.lore.fact(person, role).tell(rng, rng.choice((person.name, person.pronoun)))
+            text += self.lore.fact(person, role).tell(rng)
             text += self.lore.portrait(other, rng, 2, introduced=True)
         return text + self.lore.fact(person, "pet").tell(rng)
 

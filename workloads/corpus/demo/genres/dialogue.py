@@ -10,7 +10,7 @@ from workloads.corpus.demo.world import Person
 
 class Dialogue(Genre):
     source = "对话"
-    share = 0.09
+    share = 0.08
 
     def write(self, rng: random.Random) -> str:
         first = rng.choice(self.world.people)
@@ -28,7 +28,8 @@ class Dialogue(Genre):
             if rng.random() < 0.4:
                 asker, answerer = answerer, asker
             question, answer = topic(answerer, rng)
-            lines += [(asker, question), (answerer, answer)]
+            if answer not in (line for _, line in lines):
+                lines += [(asker, question), (answerer, answer)]
         return [*lines, *zip((asker, answerer), rng.choice(_ENDS), strict=True)]
 
     def _of_you(self, other: Person, rng: random.Random) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def draw_day(month: str, rng: random.Random) -> str:
 
 class Diary(Genre):
     source = "日记"
-    share = 0.07
+    share = 0.05
 
     def write(self, rng: random.Random) -> str:
         person, season = rng.choice(self.world.people), rng.choice(SEASONS)

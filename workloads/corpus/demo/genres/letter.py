@@ -11,7 +11,7 @@ from workloads.corpus.demo.world import Person
 
 class Letter(Genre):
     source = "书信"
-    share = 0.06
+    share = 0.04
 
     def write(self, rng: random.Random) -> str:
         sender, season = rng.choice(self.world.people), rng.choice(SEASONS)

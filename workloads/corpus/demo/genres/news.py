@@ -11,7 +11,7 @@ from workloads.corpus.demo.numbers import numeral
 
 class News(Genre):
     source = "新闻"
-    share = 0.05
+    share = 0.03
 
     def write(self, rng: random.Random) -> str:
         return self._notice(rng) if rng.random() < 0.35 else self._report(rng)
@@ -21,17 +21,18 @@ class News(Genre):
         place = next(place for place in PLACES if place.name == person.home)
         trade = person.craft
         head = f"本报{place.name}{draw_date(season, rng)}消息："
-        event = rng.choice(
+        event, said = rng.choice(
             (
-                f"{place.name}的{trade.name}{person.name}昨天{rng.choice(trade.days)}，受到大家的称赞。",
-                f"{person.name}请大家到家里做客，来了{numeral(rng.randint(6, 30))}个人。",
-                f"{place.name}昨天来了许多客人，都是来买{place.product}的。{person.name}也去帮忙。",
-                f"一位外地客人在{place.name}迷了路，{trade.name}{person.name}把客人送到了镇上。",
+                (f"{place.name}的{trade.name}{person.name}昨天{rng.choice(trade.days)}，受到大家的称赞。", "这是我应该做的。"),
+                (f"{person.name}请大家到家里做客，来了{numeral(rng.randint(6, 30))}个人。", "大家高兴，我就高兴。"),
+                (f"{place.name}昨天来了许多客人，都是来买{place.product}的。{person.name}也去帮忙。", "客人一年比一年多了。"),
+                (f"一位外地客人在{place.name}迷了路，{trade.name}{person.name}把客人送到了镇上。", "换了谁都会这样做的。"),
+                (f"{person.name}在{place.name}的{person.hobby}比赛里得了第一名。", "多亏了乡亲们鼓励我。"),
             )
         )
         tells = "".join(fact.tell(rng) for fact in rng.sample(self.lore.about(place.name), 2))
-        said = rng.choice(("“这是我应该做的。”", "“大家高兴，我就高兴。”", "“明年会更好。”", "“多亏了乡亲们帮忙。”"))
-        return head + event + self.lore.portrait(person, rng, 3, introduced=True) + f"{person.name}说：{said}" + tells
+        portrait = self.lore.portrait(person, rng, 3, True, ("home", "trade", "hobby"))
+        return f"{head}{event}{portrait}{person.name}说：“{said}”{tells}"
 
     def _notice(self, rng: random.Random) -> str:
         season, place, host = rng.choice(SEASONS), rng.choice(PLACES), rng.choice(self.world.adults)

@@ -10,7 +10,7 @@ from workloads.corpus.demo.lexicon.seasons import FESTIVALS, SEASONS, Season
 
 class Scenery(Genre):
     source = "描写"
-    share = 0.06
+    share = 0.04
 
     def write(self, rng: random.Random) -> str:
         season, place = rng.choice(SEASONS), rng.choice(PLACES)

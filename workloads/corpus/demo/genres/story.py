@@ -12,7 +12,7 @@ from workloads.corpus.demo.world import Person
 
 class Story(Genre):
     source = "故事"
-    share = 0.10
+    share = 0.07
 
     def write(self, rng: random.Random) -> str:
         return rng.choice((self._help, self._help, self._lost, self._visit, self._lesson))(rng)
@@ -61,9 +61,12 @@ class Story(Genre):
     def _visit(self, rng: random.Random) -> str:
         host = rng.choice(self.world.people)
         guest = self.world.person(host.friend)
-        thing, measure = rng.choice(COUNTED)
+        thing, measure = rng.choice([pair for pair in COUNTED if pair[0] not in ("信", "小鸡", "铅笔")])
         first, second = rng.randint(2, 9), rng.randint(1, 9)
-        text = self._open(host, rng) + f"{guest.name}要到{host.home}去看好朋友{host.name}。"
+        text = (
+            self._open(host, rng)
+            + f"{guest.name}要{'' if guest.home == host.home else f'到{host.home}'}去看好朋友{host.name}。"
+        )
         text += self.lore.portrait(guest, rng, 2, True, ("friend", "food", "hobby"))
         text += f"{guest.pronoun}带了{amount(first)}{measure}{thing}，路上又买了{amount(second)}{measure}，一共有{amount(first + second)}{measure}。"
         text += f"{host.name}高兴地出来迎接，做了{guest.pronoun}最爱吃的{guest.food}。"

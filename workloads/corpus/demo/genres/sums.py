@@ -41,16 +41,16 @@ class Sum:
 
 
 def draw_sum(rng: random.Random) -> Sum:
-    """Addition of numbers from 1 to 10, or taking a number away from one up to 10."""
+    """Addition of numbers from 1 to 9, or taking a number away from one up to 10."""
     if rng.random() < 0.65:
-        return Sum(rng.randint(1, 10), rng.randint(1, 10), True)
+        return Sum(rng.randint(1, 9), rng.randint(1, 9), True)
     first = rng.randint(2, 10)
     return Sum(first, rng.randint(1, first), False)
 
 
 class Sums(Genre):
     source = "算术"
-    share = 0.08
+    share = 0.06
 
     def write(self, rng: random.Random) -> str:
         return self._sheet(rng) if rng.random() < 0.55 else self._problems(rng)
@@ -67,7 +67,7 @@ class Sums(Genre):
             )
         )
         form = rng.choice(_FORMS)
-        return heading + "\n" + "".join(form(draw_sum(rng)) for _ in range(rng.randint(8, 12)))
+        return heading + "\n" + "".join(dict.fromkeys(form(draw_sum(rng)) for _ in range(rng.randint(8, 12))))
 
     def _problems(self, rng: random.Random) -> str:
         return "\n".join(problem(rng.choice(self.world.people), rng) for _ in range(rng.randint(3, 4)))

@@ -26,8 +26,8 @@ class Trade:
         return f"一{self.measure}{self.tool}"
 
 
-_WATER = ("柳河村", "白沙村", "荷塘村", "月湖村", "青石镇")
-_HILLS = ("云岭村", "竹林村", "南坡村", "松岗村", "桃源村")
+_WATER = ("柳河村", "荷塘村", "月湖村", "青石镇")
+_HILLS = ("云岭村", "竹林村", "南坡村", "桃源村")
 
 TRADES = (
     Trade(

@@ -1,0 +1,276 @@
+"""The whole endpoint on Ray Serve: replicas, gateway, routes, and the official openai client."""
+
+import io
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+import ray
+import torch
+from ray import serve
+from ray.util import list_named_actors
+from transformers import AutoModelForCausalLM
+
+from app.chat import ChatOptions, chat
+from app.gateway.routes import Route
+from app.gateway.serve import get_routes, set_routes, single_route, start_gateway, stop_gateway, wait_ready
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.errors import AddressError, ArtifactError, UnavailableError
+from cluster.session import Session
+from tests.workloads.serving.tiny_model import commit_model, write_model
+from workloads.serving.deploy import (
+    DEPLOYMENT,
+    deploy_revision,
+    deployed,
+    free_port,
+    remove_revision,
+    require_free_port,
+    start_http,
+    stop_serving,
+)
+from workloads.serving.engine.base import Stats
+from workloads.serving.spec import ServingSpec
+
+CONTEXT = 4000
+QUESTION: Any = [{"role": "user", "content": "镇上有几座桥？"}]
+LONG = {"model": "tiny", "prompt": "青石镇", "max_tokens": 3900, "temperature": 0, "stream": True}
+
+
+@dataclass(frozen=True)
+class Served:
+    """Model `tiny`: revision 1 takes all requests, revision 2 is there."""
+
+    url: str
+    spec: ServingSpec
+    apps: dict[str, str]
+    models: dict[str, Artifact]
+    client: openai.OpenAI
+
+
+@pytest.fixture(scope="module")
+def served(ray_session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("served")
+    store = ArtifactStore(str(root / "store"))
+    models = {r: commit_model(store, write_model(root / r, int(r), CONTEXT), r) for r in ("1", "2")}
+    spec = ServingSpec(port=free_port(), cpus_per_replica=0.5, threads=1, slots=8, drain_seconds=1, start_timeout=60)
+    apps = {revision: deploy_revision(spec, model, revision) for revision, model in models.items()}
+    url = start_gateway(spec, routes(apps, "1"))
+    wait_ready(url)
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    yield Served(url, spec, apps, models, client)
+    stop_gateway()
+    stop_serving()
+
+
+@pytest.fixture(autouse=True)
+def usual_routes(served: Served) -> None:
+    set_routes(routes(served.apps, "1"))
+
+
+def routes(apps: dict[str, str], active: str) -> dict[str, tuple[Route, ...]]:
+    return {"tiny": tuple(Route(revision, app, float(revision == active)) for revision, app in apps.items())}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for other processes to get there; the test's own time limit ends what never comes."""
+    while not condition():
+        time.sleep(0.02)
+
+
+def engine_stats(app: str) -> Stats:
+    stats: Stats = serve.get_deployment_handle(DEPLOYMENT, app_name=app).stats.remote().result()
+    return stats
+
+
+def greedy_tokens(artifact: Artifact, prompt: list[int], count: int) -> list[int]:
+    model: Any = AutoModelForCausalLM.from_pretrained(artifact.local_folder())
+    ids = torch.tensor([prompt])
+    options = {"do_sample": False, "max_new_tokens": count, "eos_token_id": None, "stop_strings": None}
+    found = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
+    return [int(token) for token in found[0, len(prompt) :]]
+
+
+def test_chat_with_the_openai_client(served: Served) -> None:
+    whole = served.client.chat.completions.create(model="tiny", messages=QUESTION, max_tokens=24, seed=1)
+    assert whole.usage is not None
+    assert 0 < whole.usage.completion_tokens <= 24
+    assert whole.choices[0].finish_reason in ("stop", "length")
+    events = list(
+        served.client.chat.completions.create(
+            model="tiny", messages=QUESTION, max_tokens=24, seed=1, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    text = "".join(event.choices[0].delta.content or "" for event in events if event.choices)
+    assert text == whole.choices[0].message.content
+    assert events[-1].usage == whole.usage
+
+
+def test_completions_are_those_of_the_model(served: Served) -> None:
+    tokens = httpx.post(f"{served.url}/v1/tokenize", json={"model": "tiny", "prompt": "青石镇"}).json()["tokens"]
+    expected = greedy_tokens(served.models["1"], tokens, 12)
+    answer = served.client.completions.create(model="tiny", prompt=tokens, max_tokens=12, temperature=0, logprobs=2, echo=True)
+    scores = answer.choices[0].logprobs
+    assert answer.choices[0].text.startswith("青石镇")
+    assert scores is not None
+    assert scores.token_logprobs is not None
+    assert scores.token_logprobs[0] is None
+    if 0 not in expected:
+        assert len(scores.token_logprobs) == len(tokens) + len(expected)
+
+
+def test_many_requests_at_once_all_get_their_own_answer(served: Served) -> None:
+    import asyncio
+
+    async def run() -> list[str]:
+        async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key="none") as client:
+            asked = [
+                client.completions.create(model="tiny", prompt=[5, 6, 7 + i % 4], max_tokens=20, temperature=0)
+                for i in range(24)
+            ]
+            return [answer.choices[0].text for answer in await asyncio.gather(*asked)]
+
+    texts = asyncio.run(run())
+    assert all(text == texts[i % 4] for i, text in enumerate(texts))
+    assert len(set(texts)) > 1
+
+
+def test_models_and_errors_through_the_client(served: Served) -> None:
+    assert [model.id for model in served.client.models.list()] == ["tiny", "tiny@1", "tiny@2"]
+    with pytest.raises(openai.NotFoundError, match="model_not_found"):
+        served.client.chat.completions.create(model="gpt", messages=QUESTION)
+    with pytest.raises(openai.BadRequestError, match="context_length_exceeded"):
+        served.client.completions.create(model="tiny", prompt=[5] * (CONTEXT + 1))
+    with pytest.raises(openai.BadRequestError, match="temperature"):
+        served.client.completions.create(model="tiny", prompt="a", temperature=3)
+
+
+def test_a_client_that_leaves_frees_the_slot(served: Served) -> None:
+    before = engine_stats(served.apps["1"]).cancelled
+    with httpx.stream("POST", f"{served.url}/v1/completions", json=LONG, timeout=60) as response:
+        next(response.iter_lines())
+        until(lambda: engine_stats(served.apps["1"]).running == 1)
+    until(lambda: engine_stats(served.apps["1"]).running == 0)
+    assert engine_stats(served.apps["1"]).cancelled == before + 1
+
+
+def test_a_stop_string_frees_the_slot(served: Served) -> None:
+    text = served.client.completions.create(model="tiny", prompt="青石镇", max_tokens=60, temperature=0).choices[0].text
+    stop = text[len(text) // 2 :][:3]
+    answer = served.client.completions.create(model="tiny", prompt="青石镇", max_tokens=3900, temperature=0, stop=stop)
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.choices[0].text == text[: text.index(stop)]
+    until(lambda: engine_stats(served.apps["1"]).running == 0)
+
+
+def test_a_change_of_routes_is_a_release_and_streams_keep_their_revision(served: Served) -> None:
+    with httpx.stream("POST", f"{served.url}/v1/completions", json=LONG | {"max_tokens": 300}, timeout=60) as old:
+        lines = old.iter_lines()
+        next(lines)
+        assert set_routes(routes(served.apps, "2"))
+        assert get_routes()["tiny"][1].weight == 1
+        new = httpx.post(f"{served.url}/v1/chat/completions", json={"model": "tiny", "messages": QUESTION, "max_tokens": 2})
+        assert new.headers["x-hanlin-revision"] == "2"
+        assert old.headers["x-hanlin-revision"] == "1"
+        rest = [line for line in lines if line]
+    assert rest[-1] == "data: [DONE]"
+    assert {json.loads(line[6:])["system_fingerprint"] for line in rest[:-1]} == {"1"}
+
+
+def test_a_revision_without_replicas_is_503(served: Served) -> None:
+    set_routes(single_route("ghost", "1", "model-ghost"))
+    response = httpx.post(f"{served.url}/v1/completions", json={"model": "ghost", "prompt": "a"}, timeout=60)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert response.json()["error"]["code"] == "unavailable"
+    with pytest.raises(UnavailableError, match="not ready"):
+        wait_ready(served.url, seconds=0)
+
+
+def test_a_replica_lost_in_mid_stream_ends_it_with_an_error_event(served: Served) -> None:
+    body = LONG | {"model": "tiny@2"}
+    with httpx.stream("POST", f"{served.url}/v1/completions", json=body, timeout=60) as response:
+        lines = response.iter_lines()
+        next(lines)
+        kill_replica(served.apps["2"])
+        rest = [line for line in lines if line]
+    assert rest[-1].startswith('data: {"error":')
+    assert "data: [DONE]" not in rest
+    set_routes(routes(served.apps, "2"))
+    wait_ready(served.url)  # Serve has replaced it
+    assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).system_fingerprint == "2"
+
+
+def kill_replica(app: str) -> None:
+    names = [each["name"] for each in list_named_actors(all_namespaces=True) if f"#{app}#" in each["name"].replace("::", "#")]
+    assert names
+    for name in names:
+        ray.kill(ray.get_actor(name, namespace="serve"))
+
+
+def test_the_terminal_chat_streams_and_remembers(served: Served) -> None:
+    shown = io.StringIO()
+    chat(
+        served.url,
+        options=ChatOptions(max_tokens=8, seed=1),
+        source=io.StringIO("镇上有几座桥？\n在哪里？\n/exit\n不问"),
+        target=shown,
+    )
+    assert shown.getvalue().count("答 ") == 2
+    assert "不问" not in shown.getvalue()
+    with pytest.raises(AddressError, match="nothing answers"):
+        chat(f"http://127.0.0.1:{free_port()}", "tiny", source=io.StringIO("a\n"), target=shown)
+
+
+def test_metrics_show_engines_and_answers(served: Served) -> None:
+    served.client.completions.create(model="tiny@1", prompt="a", max_tokens=2)
+    text = httpx.get(f"{served.url}/metrics").text
+    assert 'hanlin_engine_slots{model="tiny",revision="1"} 8.0' in text
+    assert 'hanlin_first_token_seconds_count{endpoint="completions",model="tiny",revision="1"}' in text
+
+
+def test_deploying_the_same_again_changes_nothing(served: Served) -> None:
+    before = deployed()
+    assert deploy_revision(served.spec, served.models["1"], "1") == served.apps["1"]
+    assert start_gateway(served.spec, routes(served.apps, "1")) == served.url
+    assert deployed() == before
+
+
+def test_a_model_with_a_changed_byte_is_refused_and_the_others_go_on(served: Served, tmp_path: Path) -> None:
+    model = commit_model(ArtifactStore(str(tmp_path / "store")), write_model(tmp_path / "m", 3), "3")
+    weights = Path(model.location.path) / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"model\.safetensors .* differs from its manifest"):
+        deploy_revision(served.spec, model, "3")
+    assert "model-3" not in deployed()
+    assert httpx.get(f"{served.url}/readyz").status_code == 200
+
+
+def test_a_removed_revision_is_gone(served: Served) -> None:
+    app = deploy_revision(served.spec, served.models["2"], "spare")
+    assert app in deployed()
+    remove_revision("spare")
+    assert app not in deployed()
+
+
+def test_one_session_serves_on_one_address(served: Served) -> None:
+    with pytest.raises(AddressError, match=f"serves on 127.0.0.1:{served.spec.port}"):
+        start_http(served.spec.model_copy(update={"port": free_port()}))
+
+
+def test_a_port_in_use_is_named_with_a_free_one() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressError, match=rf"port {port} on 127\.0\.0\.1 cannot be taken .*serving\.port=\d+"):
+            require_free_port("127.0.0.1", port)
+    require_free_port("127.0.0.1", port)

@@ -1,0 +1,31 @@
+"""Which revision answers: by name, by weight."""
+
+from collections import Counter
+
+import pytest
+
+from app.gateway.routes import Route, choose, route_names
+from cluster.errors import ModelNotFoundError
+
+TABLE = {"lm": (Route("1", "a", 0.75), Route("2", "b", 0.25), Route("3", "c", 0.0)), "old": (Route("9", "z", 0.0),)}
+
+
+def test_weights_share_the_requests() -> None:
+    counts = Counter(choose(TABLE, "lm", draw / 1000).revision for draw in range(1000))
+    assert counts == {"1": 750, "2": 250}
+
+
+def test_a_revision_can_be_named_whatever_its_weight() -> None:
+    assert choose(TABLE, "lm@3", 0.0).app == "c"
+    assert choose(TABLE, "lm@2", 0.99).app == "b"
+
+
+@pytest.mark.parametrize("name", ["nope", "lm@7", "old", "", "lm@3@1"])
+def test_what_is_not_served_is_named_with_what_is(name: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="served: lm, lm@1") as caught:
+        choose(TABLE, name, 0.5)
+    assert caught.value.http_status == 404
+
+
+def test_names() -> None:
+    assert route_names(TABLE) == ["lm", "lm@1", "lm@2", "lm@3", "old", "old@9"]
