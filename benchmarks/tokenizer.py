@@ -39,7 +39,7 @@ def main() -> None:
     learning, encoding = texts[::2], texts[1::2]
     share = sum(len(text.encode()) for text in encoding) / 1e6
     began = time.perf_counter()
-    tokenizer = load_tokenizer(train_bpe(learning, options.vocab_size, options.han_run).to_str())
+    tokenizer = load_tokenizer(train_bpe(learning, options.vocab_size, options.han_run, TokenizerSpec().longest_token).to_str())
     print(f"text {megabytes:.1f} MB in {len(texts)} documents; vocabulary {tokenizer.get_vocab_size()}", end="; ")
     print(f"trained on half of it in {time.perf_counter() - began:.1f} s; the other half is encoded, best of {_REPEATS}")
     dtype = token_type(tokenizer.get_vocab_size())

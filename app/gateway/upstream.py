@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cluster.errors import HanlinError, OverloadedError, UnavailableError
 from workloads.serving.card import ModelCard
+from workloads.serving.deploy import DEPLOYMENT
 from workloads.serving.engine.base import Chunk, Request, Stats
 
 ACCEPT_SECONDS = 10.0
@@ -34,17 +35,20 @@ class ServeUpstream:
 
     async def card(self, app: str) -> ModelCard:
         with _plain_errors():
-            card: ModelCard = await asyncio.wait_for(self._handle(app).card.remote(), ACCEPT_SECONDS)
+            handle = await self._handle(app)
+            card: ModelCard = await asyncio.wait_for(handle.card.remote(), ACCEPT_SECONDS)
             return card
 
     async def stats(self, app: str) -> Stats:
         with _plain_errors():
-            each: Stats = await asyncio.wait_for(self._handle(app).stats.remote(), ACCEPT_SECONDS)
-            return each
+            handle = await self._handle(app)
+            stats: Stats = await asyncio.wait_for(handle.stats.remote(), ACCEPT_SECONDS)
+            return stats
 
     async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():
-            response = self._handle(app).options(stream=True).generate.remote(request, pause)
+            handle = await self._handle(app)
+            response = handle.options(stream=True).generate.remote(request, pause)
             ended = False
             try:
                 await asyncio.wait_for(anext(response), ACCEPT_SECONDS)  # empty: a replica has taken the request
@@ -57,13 +61,14 @@ class ServeUpstream:
                 if not ended:
                     response.cancel()
 
-    def _handle(self, app: str) -> Any:
+    async def _handle(self, app: str) -> Any:
         from ray import serve
 
-        from workloads.serving.deploy import DEPLOYMENT
-
         if app not in self._handles:
-            self._handles[app] = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+            try:
+                self._handles[app] = await asyncio.to_thread(serve.get_deployment_handle, DEPLOYMENT, app)
+            except KeyError as error:
+                raise UnavailableError(f"{app} is not deployed", "", "send the request again shortly") from error
         return self._handles[app]
 
 

@@ -59,6 +59,8 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
     app = application_of(revision)
     if app in deployed():
         return app
+    if model.location.is_local:
+        model.verify()  # the replica does so again; from here the message is plain and comes at once
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
     deployment: Any = serve.deployment(
         Replica,

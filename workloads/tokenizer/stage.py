@@ -34,7 +34,7 @@ def train_tokenizer(spec: TokenizerSpec, corpus: Artifact, context: StageContext
 
 def _train(spec: TokenizerSpec, corpus: Artifact, reporter: Reporter, draft: Draft) -> dict[str, Value]:
     learned = _Counted(first_characters(read_documents(corpus, TRAIN), spec.sample_characters), reporter)
-    tokenizer = train_bpe(learned, spec.vocab_size, spec.han_run)
+    tokenizer = train_bpe(learned, spec.vocab_size, spec.han_run, spec.longest_token)
     if not learned.characters:
         raise InputError(f"{corpus} holds no training text", "at least one kept document", "look at its report.html")
     vocabulary = tokenizer.get_vocab_size()
@@ -80,7 +80,7 @@ class _Counted:
             yield document.text
             if self.documents % _TELL_EVERY == 0:
                 self._reporter.advance("tokenizer", self.characters)
-        self._reporter.advance("tokenizer", self.characters)
+        self._reporter.advance("tokenizer", self.characters, step="merging")
 
 
 def pack_tokens(spec: TokensSpec, corpus: Artifact, tokenizer: Artifact, context: StageContext) -> Artifact:

@@ -37,8 +37,9 @@ def piece_pattern(han_run: int) -> str:
     )
 
 
-def train_bpe(texts: Iterable[str], vocab_size: int, han_run: int) -> Tokenizer:
-    """A tokenizer of at most `vocab_size` tokens; fewer where the text repeats too little. Same text, same tokenizer.
+def train_bpe(texts: Iterable[str], vocab_size: int, han_run: int, longest_token: int) -> Tokenizer:
+    """A tokenizer of at most `vocab_size` tokens of at most `longest_token` bytes; fewer where the text repeats too little.
+    Same text, same tokenizer.
 
     Ids: special tokens from 0, the 256 bytes, then merges in the order they were learned.
     """
@@ -51,6 +52,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int, han_run: int) -> Tokenizer:
         min_frequency=_SEEN_TWICE,
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=sorted(ByteLevel.alphabet()),
+        max_token_length=longest_token,
         show_progress=False,
     )
     tokenizer.train_from_iterator(iter(texts), trainer=trainer)

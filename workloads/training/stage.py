@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from cluster.artifacts import Artifact, Draft, Json, Work
-from cluster.errors import TrainingError
+from cluster.errors import TrainingError, UserError
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.models.size import describe
@@ -30,6 +30,20 @@ def train_model(spec: TrainingSpec, model: ModelSpec, tokens: Artifact, tokenize
         return _train(job, tokens, tokenizer, context, draft)
 
     return run_stage(context, "training", "tokens", work, build)
+
+
+def require_checkpoint(
+    spec: TrainingSpec, model: ModelSpec, tokens: Artifact, tokenizer: Artifact, context: StageContext
+) -> None:
+    """Refuse to start afresh. Raises UserError where this very work has no whole checkpoint to go on from."""
+    work = training_work(spec, model, tokens, tokenizer, context.seed)
+    job = Job(spec, model, context.store.uri, tokens.location.name, work, context.name, context.seed)
+    if context.store.find(work) is None and _newest(job, context) is None:
+        raise UserError(
+            f"no checkpoint of {context.name!r} with these settings to go on from",
+            "a run with the same model, data and training settings leaves them",
+            "leave out --resume to start it",
+        )
 
 
 def training_work(spec: TrainingSpec, model: ModelSpec, tokens: Artifact, tokenizer: Artifact, seed: int) -> Work:

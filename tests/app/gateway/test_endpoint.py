@@ -143,12 +143,15 @@ def test_many_requests_at_once_all_get_their_own_answer(served: Served) -> None:
 
 def test_models_and_errors_through_the_client(served: Served) -> None:
     assert [model.id for model in served.client.models.list()] == ["tiny", "tiny@1", "tiny@2"]
-    with pytest.raises(openai.NotFoundError, match="model_not_found"):
+    with pytest.raises(openai.NotFoundError) as unknown:
         served.client.chat.completions.create(model="gpt", messages=QUESTION)
-    with pytest.raises(openai.BadRequestError, match="context_length_exceeded"):
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as long:
         served.client.completions.create(model="tiny", prompt=[5] * (CONTEXT + 1))
-    with pytest.raises(openai.BadRequestError, match="temperature"):
+    assert long.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError) as hot:
         served.client.completions.create(model="tiny", prompt="a", temperature=3)
+    assert hot.value.param == "temperature"
 
 
 def test_a_client_that_leaves_frees_the_slot(served: Served) -> None:

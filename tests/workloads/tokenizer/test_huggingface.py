@@ -27,7 +27,7 @@ CHATML = (
 
 @pytest.fixture
 def load(sentences: Callable[[int, int], str], tmp_path: Path) -> Callable[[ChatTemplate], Any]:
-    trained = train_bpe([sentences(50, 1)], 300, 16)
+    trained = train_bpe([sentences(50, 1)], 300, 16, 18)
 
     def open_folder(template: ChatTemplate) -> Any:
         for name, content in huggingface_files(trained, template).items():

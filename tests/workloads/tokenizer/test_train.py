@@ -17,7 +17,7 @@ Sentences = Callable[[int, int], str]
 
 @pytest.fixture(scope="module")
 def tokenizer(sentences: Sentences) -> Tokenizer:
-    return train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=500, han_run=16)
+    return train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=500, han_run=16, longest_token=18)
 
 
 def pieces(text: str, han_run: int = 16) -> list[str]:
@@ -81,14 +81,23 @@ def test_words_of_several_characters_are_learned(tokenizer: Tokenizer) -> None:
     assert len(ids) < 5
 
 
+def test_no_token_is_longer_than_asked() -> None:
+    """Otherwise a narrow corpus gives tokens of whole sentences, which no prompt would be cut into."""
+    text = ["每天在山坡上照看蜜蜂", "configuration"] * 50
+    for longest in (6, 12, 18):
+        trained = train_bpe(text, 1000, 16, longest)
+        lengths = [len(token) for token in trained.get_vocab() if token not in SPECIAL_TOKENS]
+        assert max(lengths) == longest
+
+
 def test_the_same_text_gives_the_same_tokenizer(sentences: Sentences, tokenizer: Tokenizer) -> None:
-    again = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=500, han_run=16)
+    again = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=500, han_run=16, longest_token=18)
     assert again.to_str() == tokenizer.to_str()
 
 
 @pytest.mark.parametrize("size", [SMALLEST_VOCABULARY, 260, 333, 499, 500, 10_000])
 def test_a_cut_vocabulary_is_what_training_with_that_size_gives(sentences: Sentences, tokenizer: Tokenizer, size: int) -> None:
-    trained = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=min(size, 500), han_run=16)
+    trained = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=min(size, 500), han_run=16, longest_token=18)
     cut = cut_vocabulary(tokenizer, size)
     assert json.loads(cut.to_str()) == json.loads(trained.to_str())
 

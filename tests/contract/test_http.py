@@ -1,0 +1,67 @@
+"""The endpoint's paths, methods, headers and metric names. A change here breaks clients: it goes into the CHANGELOG."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+
+import httpx
+
+from app.gateway.http import create_app
+from app.gateway.service import REVISION_HEADER, Service
+from workloads.serving.card import ModelCard
+from workloads.serving.engine.base import Chunk, Request, Stats
+
+PATHS = {
+    "/v1/chat/completions": {"POST"},
+    "/v1/completions": {"POST"},
+    "/v1/tokenize": {"POST"},
+    "/v1/models": {"GET"},
+    "/v1/models/{name}": {"GET"},
+    "/healthz": {"GET"},
+    "/readyz": {"GET"},
+    "/metrics": {"GET"},
+}
+METRICS = {
+    "hanlin_requests_total": "counter",
+    "hanlin_request_seconds": "histogram",
+    "hanlin_first_token_seconds": "histogram",
+    "hanlin_prompt_tokens_total": "counter",
+    "hanlin_generated_tokens_total": "counter",
+    "hanlin_disconnects_total": "counter",
+    "hanlin_ongoing_requests": "gauge",
+    "hanlin_engine_running_requests": "gauge",
+    "hanlin_engine_waiting_requests": "gauge",
+    "hanlin_engine_slots": "gauge",
+    "hanlin_engine_cached_tokens": "gauge",
+    "hanlin_engine_busy_seconds": "gauge",
+}
+
+
+class NoUpstream:
+    async def card(self, app: str) -> ModelCard:
+        raise NotImplementedError
+
+    async def stats(self, app: str) -> Stats:
+        raise NotImplementedError
+
+    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+        raise NotImplementedError
+
+
+def test_paths_and_methods() -> None:
+    described = create_app(Service(NoUpstream(), 60)).openapi()["paths"]
+    assert {path: {method.upper() for method in methods} for path, methods in described.items()} == PATHS
+
+
+def test_metric_names_and_kinds() -> None:
+    async def scrape() -> str:
+        transport = httpx.ASGITransport(create_app(Service(NoUpstream(), 60)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return (await client.get("/metrics")).text
+
+    found = dict(re.findall(r"^# TYPE (\S+) (\S+)$", asyncio.run(scrape()), re.MULTILINE))
+    assert found == METRICS
+
+
+def test_header() -> None:
+    assert REVISION_HEADER == "x-hanlin-revision"

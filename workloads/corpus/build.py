@@ -1,0 +1,93 @@
+"""Doing the corpus stage's work, step by step, in a Ray session:
+
+read -> recurring lines -> clean -> exact and near duplicates -> fates -> documents, decisions, report
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+
+from cluster.artifacts import Draft
+from cluster.errors import InputError
+from cluster.observe.progress import Reporter, Value
+from cluster.stage import StageContext
+from workloads.corpus.duplicates import Losers, find_exact
+from workloads.corpus.fates import heldout_below, settle, survey
+from workloads.corpus.files import Found
+from workloads.corpus.flow import clean_blocks, read_blocks
+from workloads.corpus.near import find_near
+from workloads.corpus.page import page
+from workloads.corpus.plan import plan
+from workloads.corpus.recurring import find_recurring
+from workloads.corpus.report import build_report
+from workloads.corpus.spec import CorpusSpec
+from workloads.corpus.tally import Tally, tally_all
+from workloads.corpus.write import write_all
+
+
+def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
+    """Fill the draft of a corpus from the files found; answers facts to show."""
+    progress = Progress(context.reporter, stage)
+    if found.ignored:
+        context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
+    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.max_line_bytes, progress.read)
+    progress.at("counting lines")
+    recurring = (
+        find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
+    )
+    progress.at("cleaning")
+    blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
+    progress.at("deduplicating")
+    exact = find_exact(blocks)
+    near = find_near(blocks, exact, spec.near_threshold) if spec.near_duplicates else Losers.none()
+    fates = settle(blocks, exact, near)
+    progress.at("writing")
+    kept = survey(blocks, fates)
+    heldout = heldout_below(spec.heldout_share, kept)
+    tally = tally_all(blocks, fates, heldout)
+    _refuse_nothing(tally, found)
+    write_all(blocks, fates, kept, heldout, tally.read, draft.location)
+    report = build_report(context.name, spec, tally)
+    draft.write("report.json", report.to_json())
+    draft.write("report.html", page(report).encode())
+    draft.counts.update(report.counts)
+    progress.done(report.counts["documents_read"])
+    return {"kept": report.counts["documents_kept"], "of": report.counts["documents_read"]}
+
+
+def _refuse_nothing(tally: Tally, found: Found) -> None:
+    """Raises InputError where no document was read, or none is left."""
+    first = found.files[0].name
+    if not tally.read:
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in tally.bad_reasons().most_common(3))
+        sample = min(chain.from_iterable(tally.samples.values()), default=None)
+        detail = f", such as {sample.file} at {sample.position}: {sample.text[:80]}" if sample else ""
+        raise InputError(
+            f"no document could be read from {len(found.files)} file(s), the first {first} ({reasons}{detail})",
+            "records with a text field, or text files",
+            "check `text_field` and `format` of `corpus.inputs`",
+        )
+    if not tally.kept:
+        reasons = ", ".join(f"{count} by {rule}" for rule, count in tally.dropped().most_common(3))
+        raise InputError(
+            f"none of {tally.read} documents is left ({reasons})", "at least one document", "lower the thresholds in `corpus`"
+        )
+
+
+class Progress:
+    """Tells documents per second over the whole stage, and the step it is at."""
+
+    def __init__(self, reporter: Reporter, stage: str) -> None:
+        self._reporter, self._stage, self._read = reporter, stage, 0
+
+    def read(self, records: int) -> None:
+        self._read = records
+        self._reporter.advance(self._stage, records, step="reading")
+
+    def cleaned(self, records: int) -> None:
+        self._reporter.advance(self._stage, self._read, step=f"cleaning {100 * records // max(self._read, 1)} %")
+
+    def at(self, step: str) -> None:
+        self._reporter.advance(self._stage, self._read, step=step)
+
+    def done(self, documents: int) -> None:
+        self._reporter.advance(self._stage, documents, documents, step="done")
