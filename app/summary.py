@@ -62,10 +62,10 @@ def _waterfall(corpus: Artifact) -> Table:
 
 
 def _model(outcome: Outcome) -> RenderableType:
-    model, tokenizer = outcome.model.manifest, json.loads(outcome.tokenizer.read("report.json"))
+    model, tokenizer = outcome.model.manifest, outcome.tokenizer.manifest
     table = Table.grid(padding=(0, 2))
     table.add_row("parameters", f"{model.counts['parameters']:,}")
-    table.add_row("characters per token", f"{tokenizer['characters_per_token']:.3f} on held-out text")
+    table.add_row("characters per token", f"{tokenizer.metrics['characters_per_token']:.3f} on held-out text")
     table.add_row("trained", f"{model.counts['steps']:,} steps, {model.metrics['tokens_per_second']:,.0f} tokens/s")
     losses = [point["loss"] for point in _report(outcome.evaluation)["curve"] if point["loss"] is not None]
     if losses:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from workloads.evaluation.windows import Window, windows
 
-_LOGITS_AT_ONCE = 1 << 25  # 128 MiB of float32, so that memory does not grow with the vocabulary
+_LOGITS_AT_ONCE = (
+    1 << 23
+)  # 32 MiB of float32: memory does not grow with the vocabulary; faster than 128 MiB (0.68 s against 0.92 s)
 Progress = Callable[[int], None]
 
 

@@ -89,15 +89,8 @@ def cpus_per_worker(job: Job) -> int:
     """The spec's, or an equal share of the cluster's CPUs."""
     if job.spec.cpus_per_worker is not None:
         return job.spec.cpus_per_worker
-    return max(
-        1,
-        int(
-            ray.cluster_resources().get(  # type: ignore[no-untyped-call]
-                "CPU", 1
-            )
-        )
-        // job.spec.workers,
-    )
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(1, int(total.get("CPU", 1)) // job.spec.workers)
 
 
 class _InBackground:
@@ -107,18 +100,19 @@ class _InBackground:
         self.result: Any = None
         self.error: Exception | None = None
         self._call = call
-        self._thread = threading.Thread(target=self._run, name="hanlin-training", daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()  # not Thread.join: an interrupted join takes the thread for ended (Python 3.11)
+        threading.Thread(target=self._run, name="hanlin-training", daemon=True).start()
 
     def _run(self) -> None:
         try:
             self.result = self._call()
         except Exception as error:  # noqa: BLE001  # kept for the waiting thread, which raises it
             self.error = error
+        finally:
+            self._ended.set()
 
     def done(self, seconds: float) -> bool:
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._ended.wait(seconds)
 
 
 def _wait(running: _InBackground, board: Board) -> Ending:
@@ -131,7 +125,9 @@ def _wait(running: _InBackground, board: Board) -> Ending:
             raise TrainingError(
                 "the workers did not stop in time", "the last checkpoint stands", "run again to go on"
             ) from stop
-        raise Interrupted("training was stopped and left a checkpoint", "", "run the same command again to go on") from stop
+        if running.result is not None and running.result.return_value.error is not None:
+            raise running.result.return_value.error from stop
+        raise Interrupted("training was stopped", "its newest checkpoint stands", "run the same command again to go on") from stop
     if running.error is not None:
         raise _plain(running.error) from running.error
     outcome = running.result.return_value

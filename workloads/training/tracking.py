@@ -1,68 +1,94 @@
-"""Metrics to MLflow while a run is going on, where the recipe gives a tracking URI. Never stops a training run."""
+"""Metrics to MLflow while a run is going on, where the recipe gives a tracking URI. Never stops nor delays a training run."""
 
 import logging
+import queue
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from workloads.training.metrics import StepRecord
 
-_BATCH = 50
-_BATCH_SECONDS = 5.0
+_GATHER_SECONDS = 5.0  # between two calls
+_CALL_LIMIT = 1000  # metrics per call: MLflow's limit
+_CLOSE_SECONDS = 20.0  # for what is left at the end
 
 
 class Tracking:
-    """One MLflow run per training work, found again after a restart by its tag. Silent without a URI; after the first failure
-    it says so once and stays silent."""
+    """One MLflow run per training work, found again after a restart by its tag.
+
+    All talking is done by a thread of its own: a server that answers slowly or not at all costs no step. After the first
+    failure it says so once, through `note`, and is silent. Does nothing where `uri` is empty.
+    """
 
     def __init__(self, uri: str, experiment: str, fingerprint: str, note: Callable[[str], None]) -> None:
-        self._note, self._waiting = note, list[StepRecord]()
-        self._client: Any = None
-        self._run_id, self._flushed = "", time.monotonic()
+        self._uri, self._experiment, self._fingerprint, self._note = uri, experiment, fingerprint, note
+        self._records: queue.SimpleQueue[StepRecord | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._guarded, name="hanlin-mlflow", daemon=True)
         if uri:
-            self._guarded(lambda: self._open(uri, experiment, fingerprint))
+            self._thread.start()
 
     def log(self, record: StepRecord) -> None:
-        if self._client is None:
-            return
-        self._waiting.append(record)
-        if len(self._waiting) >= _BATCH or time.monotonic() - self._flushed >= _BATCH_SECONDS:
-            self._guarded(self._flush)
+        if self._uri:
+            self._records.put(record)
 
     def close(self) -> None:
-        if self._client is not None and self._waiting:
-            self._guarded(self._flush)
+        """Send what is left; gives up on a server that does not take it."""
+        if self._uri:
+            self._records.put(None)
+            self._thread.join(_CLOSE_SECONDS)
 
-    def _open(self, uri: str, experiment: str, fingerprint: str) -> None:
-        from mlflow.tracking import MlflowClient  # 1.5-4 s: only where it is used
-
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        logging.getLogger("alembic").setLevel(logging.ERROR)
-        client = MlflowClient(tracking_uri=uri)
-        known = client.get_experiment_by_name(experiment)
-        number = known.experiment_id if known else client.create_experiment(experiment)
-        runs = client.search_runs([number], filter_string=f"tags.fingerprint = '{fingerprint}'", max_results=1)
-        run = runs[0] if runs else client.create_run(number, tags={"fingerprint": fingerprint}, run_name=fingerprint)
-        self._run_id, self._client = run.info.run_id, client
-
-    def _flush(self) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(name, float(value), now, record.step)
-            for record in self._waiting
-            for name, value in asdict(record).items()
-            if value is not None and name not in ("step", "expected_steps")
-        ]
-        self._waiting, self._flushed = [], time.monotonic()
-        for start in range(0, len(metrics), 1000):  # MLflow's limit per call
-            self._client.log_batch(self._run_id, metrics=metrics[start : start + 1000])
-
-    def _guarded(self, action: Callable[[], None]) -> None:
+    def _guarded(self) -> None:
         try:
-            action()
+            self._work()
         except Exception as error:  # noqa: BLE001  # whatever a tracking server does, training goes on
-            self._client = None
             self._note(f"MLflow tracking is off for this run ({type(error).__name__}: {error})"[:200])
+
+    def _work(self) -> None:
+        client, run_id = _open(self._uri, self._experiment, self._fingerprint)
+        ended = False
+        while not ended:
+            records, ended = self._gather()
+            _send(client, run_id, records)
+
+    def _gather(self) -> tuple[list[StepRecord], bool]:
+        """The records of the next seconds, and whether they are the last."""
+        records: list[StepRecord] = []
+        until = time.monotonic() + _GATHER_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            try:
+                record = self._records.get(timeout=left)
+            except queue.Empty:
+                break
+            if record is None:
+                return records, True
+            records.append(record)
+        return records, False
+
+
+def _open(uri: str, experiment: str, fingerprint: str) -> tuple[Any, str]:
+    from mlflow.tracking import MlflowClient  # 1.5-4 s: only where it is used
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    client = MlflowClient(tracking_uri=uri)
+    known = client.get_experiment_by_name(experiment)
+    number = known.experiment_id if known else client.create_experiment(experiment)
+    runs = client.search_runs([number], filter_string=f"tags.fingerprint = '{fingerprint}'", max_results=1)
+    run = runs[0] if runs else client.create_run(number, tags={"fingerprint": fingerprint}, run_name=fingerprint)
+    return client, str(run.info.run_id)
+
+
+def _send(client: Any, run_id: str, records: Sequence[StepRecord]) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    metrics = [
+        Metric(name, float(value), now, record.step)
+        for record in records
+        for name, value in asdict(record).items()
+        if value is not None and name not in ("step", "expected_steps")
+    ]
+    for start in range(0, len(metrics), _CALL_LIMIT):
+        client.log_batch(run_id, metrics=metrics[start : start + _CALL_LIMIT])

@@ -17,7 +17,7 @@ Sentences = Callable[[int, int], str]
 
 @pytest.fixture(scope="module")
 def tokenizer(sentences: Sentences) -> Tokenizer:
-    return train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=500, han_run=16, longest_token=18)
+    return train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=400, han_run=16, longest_token=18)
 
 
 def pieces(text: str, han_run: int = 16) -> list[str]:
@@ -73,7 +73,7 @@ def test_no_document_can_write_a_special_token(tokenizer: Tokenizer, text: str) 
 def test_ids_are_special_tokens_then_bytes_then_merges(tokenizer: Tokenizer) -> None:
     assert [tokenizer.token_to_id(token) for token in SPECIAL_TOKENS] == [0, 1, 2]
     assert all(len(tokenizer.id_to_token(number)) == 1 for number in range(3, SMALLEST_VOCABULARY))
-    assert tokenizer.get_vocab_size() == 500
+    assert tokenizer.get_vocab_size() == 400
 
 
 def test_words_of_several_characters_are_learned(tokenizer: Tokenizer) -> None:
@@ -84,20 +84,22 @@ def test_words_of_several_characters_are_learned(tokenizer: Tokenizer) -> None:
 def test_no_token_is_longer_than_asked() -> None:
     """Otherwise a narrow corpus gives tokens of whole sentences, which no prompt would be cut into."""
     text = ["每天在山坡上照看蜜蜂", "configuration"] * 50
-    for longest in (6, 12, 18):
+    found = {}
+    for longest in (6, 12, 18, 64):
         trained = train_bpe(text, 1000, 16, longest)
-        lengths = [len(token) for token in trained.get_vocab() if token not in SPECIAL_TOKENS]
-        assert max(lengths) == longest
+        found[longest] = max(len(token) for token in trained.get_vocab() if token not in SPECIAL_TOKENS)
+    assert all(found[longest] <= longest for longest in (6, 12, 18))
+    assert found[64] == len("每天在山坡上照看蜜蜂".encode())
 
 
 def test_the_same_text_gives_the_same_tokenizer(sentences: Sentences, tokenizer: Tokenizer) -> None:
-    again = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=500, han_run=16, longest_token=18)
+    again = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=400, han_run=16, longest_token=18)
     assert again.to_str() == tokenizer.to_str()
 
 
-@pytest.mark.parametrize("size", [SMALLEST_VOCABULARY, 260, 333, 499, 500, 10_000])
+@pytest.mark.parametrize("size", [SMALLEST_VOCABULARY, 260, 333, 399, 400, 10_000])
 def test_a_cut_vocabulary_is_what_training_with_that_size_gives(sentences: Sentences, tokenizer: Tokenizer, size: int) -> None:
-    trained = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=min(size, 500), han_run=16, longest_token=18)
+    trained = train_bpe([sentences(40, seed) for seed in range(10)], vocab_size=min(size, 400), han_run=16, longest_token=18)
     cut = cut_vocabulary(tokenizer, size)
     assert json.loads(cut.to_str()) == json.loads(trained.to_str())
 
