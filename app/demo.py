@@ -31,7 +31,7 @@ def run_demo(folder: Path, console: Console, keep: bool, address: str, cpus: int
         context = context_of(file, recipe, reporter, ray_session.ensure)
         outcome = run_pipeline(recipe, context)
         console.print(outcome_tables(outcome), _found(folder, outcome.corpus))
-        with open_endpoint(recipe, context) as endpoint:
+        with open_endpoint(recipe, context, str(outcome.revision.number)) as endpoint:
             _ask_all(folder, endpoint, console)
             console.print(f"\nThe whole demo took {time.monotonic() - start:.0f} s.")
             _next_commands(console, recipe_path, outcome, endpoint, keep)

@@ -26,7 +26,7 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
     differ from what was registered, AddressError where the port is taken."""
     from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-    from workloads.serving.deploy import deploy_revision, deployed, remove_revision, stop_serving
+    from workloads.serving.deploy import deploy_revision, remove_revision
 
     registry = open_registry(recipe.registry, context)
     revision = registry.show(wanted)
@@ -42,8 +42,6 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     finally:
         stop_gateway()
         remove_revision(revision.name)
-        if not deployed():
-            stop_serving()
 
 
 def wait_for_end() -> None:

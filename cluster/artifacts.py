@@ -7,89 +7,48 @@ same fingerprint and so the same folder, and is not done twice. Not for what is 
 import contextlib
 import json
 import os
-import platform
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import Literal, get_args
 
 from cluster import storage
 from cluster.errors import ArtifactError, StorageError
+from cluster.manifest import (
+    KINDS,
+    MANIFEST,
+    FileEntry,
+    Json,
+    Kind,
+    Manifest,
+    Work,
+    fingerprint_of_files,
+    library_versions,
+)
 from cluster.storage import Location
 
-Kind = Literal["corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+__all__ = [
+    "KINDS",
+    "MANIFEST",
+    "Artifact",
+    "ArtifactStore",
+    "Draft",
+    "FileEntry",
+    "Json",
+    "Kind",
+    "Manifest",
+    "Work",
+    "fingerprint_of_files",
+    "library_versions",
+    "open_artifact",
+]
 
-MANIFEST = "manifest.json"
 _STAGING = ".staging"
 _REFS = "refs"
-_LIBRARIES = ("hanlin", "ray", "torch", "transformers", "tokenizers", "pyarrow", "numpy")
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a stage is about to do. `inputs` maps a name to the fingerprint of what goes in; `stage_version` is raised
-    when the stage's code changes what it produces. `name` is the folder's name where the fingerprint is not wanted."""
-
-    kind: Kind
-    spec: Mapping[str, Json]
-    inputs: Mapping[str, str]
-    stage_version: int
-    name: str = ""
-
-    @property
-    def fingerprint(self) -> str:
-        """First 20 hexadecimal digits (80 bits) of a SHA-256 over the canonical JSON of the four fields."""
-        identity = {"kind": self.kind, "spec": self.spec, "inputs": self.inputs, "stage_version": self.stage_version}
-        canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return storage.sha256_of_bytes(canonical.encode())[:20]
-
-    @property
-    def folder(self) -> str:
-        return self.name or self.fingerprint
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """A file of an artifact: path relative to its folder, size in bytes, SHA-256 in hexadecimal."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The last file written into an artifact. `seconds` is the wall-clock time of the stage."""
-
-    kind: Kind
-    fingerprint: str
-    stage_version: int
-    spec: Mapping[str, Json]
-    inputs: Mapping[str, str]
-    versions: Mapping[str, str]
-    files: tuple[FileEntry, ...]
-    counts: Mapping[str, int]
-    metrics: Mapping[str, float]
-    seconds: float
-    created: str
-    recipe: Mapping[str, Json] = field(default_factory=dict)
-
-    def to_json(self) -> bytes:
-        return (json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
-
-    @staticmethod
-    def from_json(data: bytes) -> "Manifest":
-        raw = json.loads(data)
-        files = tuple(FileEntry(**entry) for entry in raw.pop("files"))
-        return Manifest(files=files, **raw)
 
 
 @dataclass(frozen=True)
@@ -268,9 +227,9 @@ class ArtifactStore:
                 with contextlib.suppress(ArtifactError):
                     yield recipe, self.ref(recipe, kind)
 
-    def garbage(self, keep: Iterable[str] = ()) -> list[Location]:
+    def garbage(self, keep: Iterable[str] = (), draft_hours: float = 24) -> list[Location]:
         """Folders that nothing holds: neither a reference nor `keep` (fingerprints), directly or as an input of what they
-        hold; folders that were never committed come first."""
+        hold. Drafts come first; one that was written to less than `draft_hours` ago may belong to a run in progress."""
         present = list(self.artifacts())
         inputs = {artifact.fingerprint: set(artifact.manifest.inputs.values()) for artifact in present}
         held, todo = set[str](), {artifact.fingerprint for _, artifact in self.refs()} | set(keep)
@@ -279,7 +238,11 @@ class ArtifactStore:
             held.add(fingerprint)
             todo |= inputs.get(fingerprint, set()) - held
         folders = {artifact.location.path for artifact in present}
-        broken = [self.root / _STAGING / name for name in storage.list_folders(self.root / _STAGING)]
+        broken = [
+            draft
+            for name in storage.list_folders(self.root / _STAGING)
+            if _hours_since(draft := self.root / _STAGING / name) >= draft_hours
+        ]
         broken += [
             self.root / kind / name
             for kind in KINDS
@@ -343,13 +306,10 @@ def _manifest(draft: Draft, seconds: float) -> Manifest:
     )
 
 
-def library_versions() -> dict[str, str]:
-    """Installed versions of what can change a result."""
-    versions = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+def _hours_since(folder: Location) -> float:
+    """Hours since a file in the folder was last written; very many for an empty one."""
+    newest = max((file.changed_ns for file in storage.list_files(folder)), default=0)
+    return (time.time_ns() - newest) / 3.6e12
 
 
 def _commit(staging: Location, final: Location) -> None:
@@ -363,15 +323,3 @@ def _commit(staging: Location, final: Location) -> None:
                 storage.delete_folder(final)
                 storage.move_folder(staging, final, last=MANIFEST)
     storage.delete_folder(staging)  # still there where another run did the same work and was first
-
-
-def fingerprint_of_files(files: Iterable[tuple[str, Location, int, int]]) -> str:
-    """One fingerprint for raw input: (name, location, size in bytes, time of change in ns) of each file.
-
-    Files up to 64 MiB are hashed whole; of a larger one the size, the time of change and the name stand for the content.
-    """
-    lines = []
-    for name, location, size, changed_ns in files:
-        content = storage.sha256_of(location) if size <= 64 << 20 else f"changed {changed_ns}"
-        lines.append(f"{name} {size} {content}\n")
-    return storage.sha256_of_bytes("".join(sorted(lines)).encode())[:20]

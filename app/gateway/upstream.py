@@ -48,7 +48,7 @@ class ServeUpstream:
     async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():
             handle = await self._handle(app)
-            response = handle.options(stream=True).generate.remote(request, pause)
+            response = handle.options(stream=True, _by_reference=False).generate.remote(request, pause)
             ended = False
             try:
                 await asyncio.wait_for(anext(response), ACCEPT_SECONDS)  # empty: a replica has taken the request

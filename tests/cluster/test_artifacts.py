@@ -116,7 +116,7 @@ def test_a_kill_leaves_no_artifact_and_no_trace_in_the_next(store: ArtifactStore
     here = {file.path for file in storage.list_files(artifact.location)}
     assert here == {*FILES, "manifest.json"}
     store.set_ref("test", artifact)
-    for folder in store.garbage():
+    for folder in store.garbage(draft_hours=0):
         storage.delete_folder(folder)
     assert all(path.startswith(("corpus/", "refs/")) for path in files_below(store))
     artifact.verify()
@@ -248,12 +248,12 @@ def test_garbage_is_what_nothing_holds(store: ArtifactStore) -> None:
     alone = commit(store, work(number=2))
     store.set_ref("mine", model)
     storage.write_bytes(store.root / "corpus" / "never" / "report.json", b"{}")
-    garbage = [folder.name for folder in store.garbage(keep={kept_by_hand.fingerprint})]
+    garbage = [folder.name for folder in store.garbage({kept_by_hand.fingerprint}, draft_hours=0)]
     assert garbage == ["never", alone.fingerprint]
-    for folder in store.garbage(keep={kept_by_hand.fingerprint}):
+    for folder in store.garbage({kept_by_hand.fingerprint}, draft_hours=0):
         storage.delete_folder(folder)
     assert {a.fingerprint for a in store.artifacts()} == {a.fingerprint for a in (corpus, tokens, model, kept_by_hand)}
-    assert store.garbage(keep={kept_by_hand.fingerprint}) == []
+    assert store.garbage({kept_by_hand.fingerprint}, draft_hours=0) == []
 
 
 def _read_and_hash(uri: str) -> str:

@@ -70,7 +70,7 @@ def train_on_workers(job: Job, context: StageContext) -> Ending:
                 use_gpu=gpus > 0,
                 resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {})},
             ),
-            run_config=RunConfig(
+            run_config=RunConfig(  # type: ignore[call-arg]  # mypy sees the RunConfig of Ray Train V1
                 name="run",
                 storage_path=scratch.path,
                 storage_filesystem=scratch.filesystem,

@@ -26,7 +26,7 @@ from workloads.tokenizer.train import load_tokenizer
 from workloads.training.rows import TokenRows
 
 MakeCorpus = Callable[..., Artifact]
-SMALL = TokenizerSpec(vocab_size=600, chat_template="qa")
+SMALL = TokenizerSpec(vocab_size=450, chat_template="qa")
 ROWS = TokensSpec(sequence_length=64)
 
 
@@ -46,7 +46,7 @@ def test_the_tokenizer_artifact(context: StageContext, make_corpus: MakeCorpus) 
     report = json.loads(tokenizer.read("report.json"))
     heldout = list(read_documents(corpus, HELDOUT))
     assert report["chat_template"] == "qa"
-    assert (report["vocabulary"], report["vocabulary_asked"]) == (600, 600)
+    assert (report["vocabulary"], report["vocabulary_asked"]) == (450, 450)
     assert report["characters_learned"] == sum(len(document.text) for document in read_documents(corpus, TRAIN))
     assert report["measured_on"] == "heldout"
     assert report["overall"]["documents"] == len(heldout)
@@ -58,7 +58,7 @@ def test_the_tokenizer_artifact(context: StageContext, make_corpus: MakeCorpus) 
     assert {document.source for document in heldout} == set(report["by_source"])
     sizes = [point["vocabulary"] for point in report["curve"]]
     ratios = [point["characters_per_token"] for point in report["curve"]]
-    assert sizes == [600]
+    assert sizes == [450]
     assert ratios == [report["overall"]["characters_per_token"]]
     assert train_tokenizer(SMALL, corpus, context).uri == tokenizer.uri
     assert context.store.ref("test", "tokenizer").uri == tokenizer.uri

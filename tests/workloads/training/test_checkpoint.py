@@ -10,8 +10,16 @@ from cluster.artifacts import ArtifactStore
 from cluster.errors import ArtifactError, StorageError
 from tests.workloads.training.conftest import TINY
 from workloads.models.architecture import build_decoder, decoder_config
-from workloads.training.checkpoint import LEDGER, METRICS, WEIGHTS, CheckpointStore, Content, LoopState
-from workloads.training.checkpoint import restore_random_state, with_random_state
+from workloads.training.checkpoint import (
+    LEDGER,
+    METRICS,
+    WEIGHTS,
+    CheckpointStore,
+    Content,
+    LoopState,
+    restore_random_state,
+    with_random_state,
+)
 from workloads.training.job import Job
 from workloads.training.optimizer import create_state, make_optimizer, optimizer_tensors, restore_optimizer
 from workloads.training.spec import TrainingSpec

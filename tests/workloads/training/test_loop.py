@@ -150,7 +150,9 @@ def test_a_finished_run_does_nothing_when_run_again(job: Job) -> None:
     assert _bytes(job) == before
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint(store: ArtifactStore, tokens: Artifact, tokenizer: Artifact) -> None:
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint(
+    store: ArtifactStore, tokens: Artifact, tokenizer: Artifact
+) -> None:
     wild = make_job(store, tokens, tokenizer, QUICK.model_copy(update={"learning_rate": 1.0, "clip": 0.0}))
     run_in_threads(wild, 1, lambda _: Meddler(stop=1))
     poisoned = _last(wild)
@@ -164,7 +166,9 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint(store: A
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_checkpoint_that_cannot_be_written_stops_all_and_is_told(job: Job, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_cannot_be_written_stops_all_and_is_told(
+    job: Job, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save = CheckpointStore.save
 
     def full(self: CheckpointStore, content: Content) -> Artifact:

@@ -6,8 +6,9 @@ import math
 import pytest
 import torch
 
+from cluster.errors import ResourceError
 from workloads.training.metrics import StepRecord, bits_per_character, peak_flops, training_curve
-from workloads.training.precision import Precision, choose_precision
+from workloads.training.precision import Precision, choose_precision, has_native_bf16
 
 
 def test_bits_per_character_of_guessing_among_four_tokens_of_two_characters() -> None:
@@ -40,3 +41,13 @@ def test_f32_is_what_it_says() -> None:
     assert precision == Precision(torch.float32, "cpu")
     with precision.autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_bf16_is_taken_where_the_hardware_has_it_and_refused_elsewhere() -> None:
+    cpu = torch.device("cpu")
+    if has_native_bf16(cpu):
+        assert choose_precision("auto", cpu).name == choose_precision("bf16", cpu).name == "bf16"
+        return
+    assert choose_precision("auto", cpu).name == "f32"
+    with pytest.raises(ResourceError, match=r"no bf16 arithmetic; .*; set `training\.precision: auto`"):
+        choose_precision("bf16", cpu)

@@ -5,13 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workloads.training.order import LedgerLine, RowOrder, StepPlan, digest_rows, first_fault, tiles
 
 sizes = st.integers(1, 3000)
-settings.register_profile("unhurried", deadline=None)  # the machine may be busy; a timing is no test
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60
+)  # the machine may be busy; a timing is no test
 settings.load_profile("unhurried")
 seeds = st.integers(0, 2**63)
 blocks = st.sampled_from([1, 2, 3, 7, 64, 1000, 1024])

@@ -30,7 +30,9 @@ def _batch(rows: torch.Tensor, valid: int = LENGTH) -> Batch:
     return Batch(rows[:, :-1], targets, digest=(1 << 63) + int(rows.sum()))
 
 
-def _step(batches: list[Batch], group: Communicator, signals: Signals, clip: float = 1.0) -> tuple[StepResult, list[torch.Tensor]]:
+def _step(
+    batches: list[Batch], group: Communicator, signals: Signals, clip: float = 1.0
+) -> tuple[StepResult, list[torch.Tensor]]:
     model = build_decoder(decoder_config(TINY, VOCABULARY, LENGTH), seed=0)
     optimizer = make_optimizer(model, TrainingSpec())
     create_state(model, optimizer)

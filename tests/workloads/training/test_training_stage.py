@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +15,17 @@ from cluster.errors import ArtifactError, Interrupted, ResourceError
 from cluster.observe.progress import SilentReporter, Value
 from cluster.session import Session, stop_on_sigterm
 from cluster.stage import StageContext
-from tests.workloads.training.conftest import LENGTH, QUICK, TINY, make_tokenizer, make_tokens
+from tests.workloads.training.conftest import LENGTH, QUICK, TINY, make_tokenizer, make_tokens, run_in_threads
 from workloads.models.folder import WEIGHTS
 from workloads.models.spec import ModelSpec, preset_shape
+from workloads.training.job import Job
 from workloads.training.order import LedgerLine, first_fault
 from workloads.training.spec import TrainingSpec
 from workloads.training.stage import train_model, training_work
 
 TWO = QUICK.model_copy(update={"workers": 2, "cpus_per_worker": 1})
+LONG = TWO.model_copy(update={"steps": 200, "evaluate_every": 100, "checkpoint_every": 10_000})
+DEEP = TINY.model_copy(update={"layers": 6, "hidden_size": 64})  # long enough for a stop to arrive in the middle
 
 
 class Listening(SilentReporter):
@@ -49,9 +51,9 @@ class Listening(SilentReporter):
 
 
 @pytest.fixture
-def listening(context: StageContext) -> Iterator[tuple[StageContext, Listening]]:
+def listening(context: StageContext) -> tuple[StageContext, Listening]:
     reporter = Listening()
-    yield replace(context, reporter=reporter), reporter
+    return replace(context, reporter=reporter), reporter
 
 
 def _train(context: StageContext, spec: TrainingSpec, model: ModelSpec = TINY) -> Artifact:
@@ -86,32 +88,52 @@ def test_two_workers_make_a_model_once(ray_session: Session, listening: tuple[St
     assert reporter.outcomes == ["done", "already done"]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_goes_on_to_equal_weights(
-    ray_session: Session, context: StageContext, tmp_path: Path, sent: signal.Signals
+def test_sigterm_leaves_a_checkpoint_from_which_the_run_goes_on_to_equal_weights(
+    ray_session: Session, context: StageContext, tmp_path: Path
 ) -> None:
-    spec = TWO.model_copy(update={"steps": 1500, "evaluate_every": 500, "checkpoint_every": 10_000})
-    stopped = replace(context, reporter=Listening(sent))
+    stopped = replace(context, reporter=Listening(signal.SIGTERM))
     with pytest.raises(Interrupted, match="run the same command again"), stop_on_sigterm():
-        _train(stopped, spec)
+        _train(stopped, LONG, DEEP)
     (checkpoint,) = context.store.artifacts("checkpoint")
-    assert 0 < checkpoint.manifest.counts["step"] < 1500
+    assert 0 < checkpoint.manifest.counts["step"] < 200
     assert not list(context.store.artifacts("model"))
     going_on = Listening()
-    resumed = _train(replace(context, reporter=going_on), spec)
+    resumed = _train(replace(context, reporter=going_on), LONG, DEEP)
     assert going_on.notes["training_plan"]["resumed_at_step"] == checkpoint.manifest.counts["step"]
-    if sent == signal.SIGINT:  # the same for both, and a long run
-        undisturbed = _train(replace(context, store=ArtifactStore(str(tmp_path / "other"))), spec)
-        assert resumed.read(WEIGHTS) == undisturbed.read(WEIGHTS)
+    undisturbed = _train_in_threads(replace(context, store=ArtifactStore(str(tmp_path / "other"))), LONG, DEEP)
+    assert resumed.read(WEIGHTS) == undisturbed.read(WEIGHTS)
 
 
-def test_a_finished_checkpoint_becomes_a_model_without_workers(context: StageContext) -> None:
-    from tests.workloads.training.conftest import make_job, run_in_threads
+def test_ctrl_c_leaves_a_checkpoint(ray_session: Session, context: StageContext) -> None:
+    with pytest.raises(Interrupted, match="its newest checkpoint stands"):
+        _train(replace(context, reporter=Listening(signal.SIGINT)), LONG, DEEP)
+    (checkpoint,) = context.store.artifacts("checkpoint")
+    assert 0 < checkpoint.manifest.counts["step"] < 200
 
+
+def _train_in_threads(context: StageContext, spec: TrainingSpec, model: ModelSpec) -> Artifact:
+    """The same run on a group of threads, without Ray; the stage then finds its last checkpoint."""
     tokens, tokenizer = make_tokens(context.store), make_tokenizer(context.store)
-    run_in_threads(make_job(context.store, tokens, tokenizer), 1)  # a driver that died between the last step and the model
-    artifact = train_model(QUICK, TINY, tokens, tokenizer, context)  # no Ray session here
+    work = training_work(spec, model, tokens, tokenizer, context.seed)
+    job = Job(spec, model, context.store.uri, tokens.location.name, work, context.name, context.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the workers
+    try:
+        assert run_in_threads(job, spec.workers) == ["finished"] * spec.workers
+    finally:
+        torch.set_num_threads(threads)
+    return train_model(spec, model, tokens, tokenizer, context)  # needs no session: the last step is done
+
+
+def test_a_model_with_a_changed_byte_is_refused(context: StageContext) -> None:
+    artifact = _train_in_threads(context, QUICK, TINY)
     assert artifact.manifest.counts["steps"] == 12
+    file = Path(artifact.location.path) / WEIGHTS
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"model\.safetensors of model .* differs from its manifest"):
+        artifact.local_folder()
 
 
 def test_eight_gpus_on_a_laptop_are_refused_at_once(ray_session: Session, listening: tuple[StageContext, Listening]) -> None:
@@ -124,33 +146,14 @@ def test_eight_gpus_on_a_laptop_are_refused_at_once(ray_session: Session, listen
     assert not list(context.store.artifacts("model"))
 
 
-def test_bf16_without_the_hardware_is_refused(ray_session: Session, context: StageContext) -> None:
-    from workloads.training.precision import has_native_bf16
-
-    if has_native_bf16(torch.device("cpu")):
-        pytest.skip("this processor has bf16 arithmetic")
-    with pytest.raises(ResourceError, match=r"training\.precision: auto"):
-        _train(context, QUICK.model_copy(update={"precision": "bf16"}))
-
-
 def test_rows_that_changed_are_refused_without_trying_again(ray_session: Session, context: StageContext) -> None:
     tokens = make_tokens(context.store)
     file = Path(tokens.location.path) / "train" / "shard-00000.arrow"
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-    with pytest.raises(ArtifactError, match="shard-00000.arrow of tokens .* differs from its manifest"):
+    with pytest.raises(ArtifactError, match=r"shard-00000\.arrow of tokens .* differs from its manifest"):
         _train(context, QUICK)
-
-
-def test_a_model_with_a_changed_byte_is_refused(ray_session: Session, context: StageContext) -> None:
-    artifact = _train(context, QUICK)
-    file = Path(artifact.location.path) / WEIGHTS
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-    with pytest.raises(ArtifactError, match=r"model\.safetensors of model .* differs from its manifest"):
-        artifact.local_folder()
 
 
 def test_tokens_without_rows_are_one_line(context: StageContext) -> None:

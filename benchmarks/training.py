@@ -1,0 +1,184 @@
+"""Training speed against the Hugging Face Trainer (or, without `accelerate`, a plain torch loop) on one model and one data.
+
+    python benchmarks/training.py [--preset 2M] [--vocabulary 4000] [--length 256] [--batch 16] [--steps 20] [--rounds 3]
+
+Needs torch and transformers alone (no Ray, no GPU, no network). Prints tokens per second of each and the ratio. The two are
+timed in turns, `rounds` times, and the best of each counts: other load on the machine hits both.
+"""
+
+import argparse
+import importlib.util
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.data import Dataset
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from workloads.models.architecture import build_decoder, decoder_config
+from workloads.models.size import describe
+from workloads.models.spec import ModelSpec
+from workloads.training.communicator import Alone
+from workloads.training.metrics import peak_flops
+from workloads.training.optimizer import create_state, make_optimizer
+from workloads.training.precision import Precision, choose_precision
+from workloads.training.spec import TrainingSpec
+from workloads.training.step import Batch, OptimizerStep, Signals
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both sides train: `rows` [n, length] int64."""
+
+    model: ModelSpec
+    training: TrainingSpec
+    vocabulary: int
+    length: int
+    steps: int
+    rows: torch.Tensor
+    device: torch.device
+    precision: Precision
+
+    @property
+    def tokens(self) -> int:
+        return self.steps * self.training.global_batch * (self.length - 1)
+
+
+Contender = Callable[[], float]  # seconds for all steps
+
+
+def ours(setting: Setting) -> Contender:
+    """The step of workloads.training, with gradient accumulation, clipping and schedule."""
+    model = _model(setting)
+    optimizer = make_optimizer(model, setting.training)
+    create_state(model, optimizer)
+    step = OptimizerStep(model, optimizer, Alone(), setting.precision, setting.training.clip)
+
+    def run() -> float:
+        start = _now(setting.device)
+        for rows in setting.rows.split(setting.training.global_batch):
+            micro = rows.split(setting.training.micro_batch)
+            step.run((Batch(part[:, :-1], part[:, 1:]) for part in micro), 1e-4, Signals())
+        return _now(setting.device) - start
+
+    return run
+
+
+def hugging_face_trainer(setting: Setting) -> Contender:
+    """transformers.Trainer with the same batch, accumulation, clipping and AdamW."""
+    from transformers import Trainer, TrainingArguments
+
+    class Rows(Dataset[dict[str, torch.Tensor]]):
+        def __len__(self) -> int:
+            return len(setting.rows)
+
+        def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+            row = setting.rows[index].cpu()
+            return {"input_ids": row, "labels": row}
+
+    arguments = TrainingArguments(
+        output_dir=tempfile.mkdtemp(),
+        per_device_train_batch_size=setting.training.micro_batch,
+        gradient_accumulation_steps=setting.training.micro_batches,
+        max_steps=setting.steps,
+        learning_rate=1e-4,
+        max_grad_norm=setting.training.clip,
+        bf16=setting.precision.dtype == torch.bfloat16,
+        use_cpu=setting.device.type == "cpu",
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+
+    def run() -> float:
+        trainer = Trainer(model=_model(setting), args=arguments, train_dataset=Rows())
+        start = _now(setting.device)
+        trainer.train()
+        return _now(setting.device) - start
+
+    return run
+
+
+def plain_loop(setting: Setting) -> Contender:
+    """What one writes by hand: the model's own loss over whole logits, torch's clipping, AdamW."""
+    model = _model(setting)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=setting.training.weight_decay)
+
+    def run() -> float:
+        start = _now(setting.device)
+        for rows in setting.rows.split(setting.training.global_batch):
+            optimizer.zero_grad()
+            for part in rows.split(setting.training.micro_batch):
+                with setting.precision.autocast():
+                    loss = model(input_ids=part, labels=part).loss
+                (loss / setting.training.micro_batches).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), setting.training.clip)
+            optimizer.step()
+        return _now(setting.device) - start
+
+    return run
+
+
+def _model(setting: Setting) -> torch.nn.Module:
+    model = build_decoder(decoder_config(setting.model, setting.vocabulary, setting.length), seed=0)
+    return model.to(setting.device).train()
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _setting(arguments: list[str] | None) -> tuple[Setting, int]:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="2M")
+    for name, default in (("vocabulary", 4000), ("length", 256), ("batch", 16), ("micro", 16), ("steps", 20), ("rounds", 3)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's)")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, options.vocabulary, (options.steps * options.batch, options.length), generator=generator)
+    training = TrainingSpec(global_batch=options.batch, micro_batch=options.micro, precision=options.precision)
+    precision = choose_precision(training.precision, device)
+    model = ModelSpec(preset=options.preset)
+    setting = Setting(model, training, options.vocabulary, options.length, options.steps, rows.to(device), device, precision)
+    return setting, options.rounds
+
+
+def main(arguments: list[str] | None = None) -> int:
+    setting, rounds = _setting(arguments)
+    trainer = importlib.util.find_spec("accelerate") is not None
+    peer = "Hugging Face Trainer" if trainer else "plain torch loop (the Trainer needs `pip install accelerate`)"
+    contenders = {"hanlin": ours(setting), peer: (hugging_face_trainer if trainer else plain_loop)(setting)}
+    best = dict.fromkeys(contenders, float("inf"))
+    for number in range(rounds + 1):
+        for name, run in contenders.items():
+            seconds = run()
+            if number:  # the first warms up
+                best[name] = min(best[name], seconds)
+    cost = describe(setting.model, setting.vocabulary, setting.length, setting.training.micro_batch)
+    peak = peak_flops(setting.device, setting.precision.dtype)
+    place = torch.cuda.get_device_name() if setting.device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    print(f"{cost.parameters:,} parameters, {setting.precision.name}, rows of {setting.length}, {place}")
+    for name, seconds in best.items():
+        speed = setting.tokens / seconds
+        print(f"{name}: {speed:,.0f} tokens/s, {100 * speed * cost.training_flops_per_token / peak:.1f} % of peak")
+    print(f"ratio: {best[peer] / best['hanlin']:.2f}")
+    if setting.device.type == "cuda":
+        print(f"peak memory: {torch.cuda.max_memory_allocated() / (1 << 30):.1f} GiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
