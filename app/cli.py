@@ -12,12 +12,13 @@ Command = Callable[[argparse.Namespace], None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run one verb; the exit status for the shell (0 done, 1 failed, 2 the user can mend it, 130 stopped)."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     command: Command = options.command
     return exit_status(lambda: command(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Every verb with its arguments."""
     parser = argparse.ArgumentParser(
         prog="hanlin", description="From a company's own Chinese text to its own served language model."
     )

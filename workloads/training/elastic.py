@@ -127,7 +127,9 @@ def _wait(running: _InBackground, board: Board) -> Ending:
             ) from stop
         if running.result is not None and running.result.return_value.error is not None:
             raise running.result.return_value.error from stop
-        raise Interrupted("training was stopped", "its newest checkpoint stands", "run the same command again to go on") from stop
+        raise Interrupted(
+            "training was stopped", "its newest checkpoint stands", "run the same command again to go on"
+        ) from stop
     if running.error is not None:
         raise _plain(running.error) from running.error
     outcome = running.result.return_value

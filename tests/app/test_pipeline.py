@@ -1,0 +1,71 @@
+"""The whole path once, small: raw text to a registered revision; done work is not done again; a change redoes what follows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from app.pipeline import Outcome, context_of, run_pipeline
+from app.recipe import load_recipe
+from app.summary import outcome_tables, sparkline
+from cluster.observe.progress import SilentReporter
+from cluster.session import Session
+from workloads.corpus.demo import write_demo_corpus
+
+RECIPE = """
+name: tiny
+seed: 3
+corpus: {inputs: [raw], heldout_share: 0.1}
+tokenizer: {vocab_size: 400, chat_template: qa}
+tokens: {sequence_length: 64}
+model: {preset: 2M, hidden_size: 32, layers: 1, heads: 2, kv_heads: 1, head_dim: 16, intermediate_size: 64}
+training: {steps: 3, global_batch: 4, micro_batch: 2, log_every: 1, cpus_per_worker: 1}
+evaluation: {max_documents: 5, samples: 1, sample_tokens: 8, resamples: 100, cpus: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    write_demo_corpus(folder, seed=5, documents=120)
+    (folder / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    return folder
+
+
+def run(folder: Path, overrides: Sequence[str] = ()) -> tuple[Outcome, bool]:
+    """The outcome, and whether any stage had something to do."""
+    worked: list[str] = []
+    file, recipe = load_recipe(str(folder / "recipe.yaml"), overrides)
+    context = context_of(file, recipe, SilentReporter(), lambda: worked.append("ray"))
+    return run_pipeline(recipe, context), bool(worked)
+
+
+def test_the_whole_path_is_done_once_and_a_change_redoes_what_follows(folder: Path, ray_session: Session) -> None:
+    first, worked = run(folder)
+    assert worked
+    assert first.revision.aliases == ("production",)
+    kinds = [node.kind for node in first.revision.lineage]
+    assert kinds[0] == "model"
+    assert {"tokens", "tokenizer", "corpus", "input"} <= set(kinds)
+    assert first.model.manifest.recipe["training"] is not None
+
+    again, worked = run(folder)
+    assert not worked
+    assert again == Outcome(
+        *[getattr(first, name) for name in ("corpus", "tokenizer", "tokens", "model", "evaluation")], again.revision
+    )
+    assert again.revision.content_hash == first.revision.content_hash
+
+    changed, worked = run(folder, ["training.learning_rate=3e-3"])
+    assert worked
+    assert changed.tokens == first.tokens
+    assert changed.model.fingerprint != first.model.fingerprint
+    assert changed.evaluation.fingerprint != first.evaluation.fingerprint
+    assert changed.revision.number == first.revision.number + 1
+    assert outcome_tables(changed) is not None
+
+
+def test_a_curve_is_drawn_in_the_width_it_is_given() -> None:
+    assert sparkline([3.0, 2.0, 1.0], 10) == "█▅▁"
+    assert len(sparkline([float(i) for i in range(1000)], 48)) == 48
+    assert sparkline([1.0, 1.0], 10) == "▁▁"

@@ -1,0 +1,62 @@
+"""The command line is a contract: verbs and options only grow. The README shows commands that exist."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from app.cli import build_parser
+
+ROOT = Path(__file__).resolve().parents[2]
+
+VERBS = {
+    "init": {"name"},
+    "recipe": {"recipe", "--set"},
+    "doctor": {"--folder", "--port"},
+    "demo-corpus": {"folder", "--seed", "--documents"},
+    "run": {"recipe", "--set", "--address", "--cpus"},
+    "corpus": {"recipe", "--set", "--address", "--cpus"},
+    "tokenizer": {"recipe", "--set", "--address", "--cpus"},
+    "train": {"recipe", "--set", "--address", "--cpus", "--resume"},
+    "evaluate": {"recipe", "--set", "--address", "--cpus"},
+    "submit": {"recipe", "--set", "--address", "--no-wait"},
+    "artifacts": {"list", "show", "verify", "gc"},
+    "models": {"list", "show", "promote", "rollback", "audit"},
+    "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
+    "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
+    "demo": {"--folder", "--keep", "--set", "--address", "--cpus"},
+}
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    return dict(_choices(build_parser()))
+
+
+def _choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(groups[0].choices) if groups else {}
+
+
+def _words(parser: argparse.ArgumentParser) -> set[str]:
+    words = {(action.option_strings or [action.dest])[0] for action in parser._actions}
+    return (words | set(_choices(parser))) - {"-h"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_keeps_its_arguments(verb: str) -> None:
+    assert VERBS[verb] <= _words(verbs()[verb])
+
+
+def test_no_verb_is_without_a_place_in_the_contract() -> None:
+    assert set(verbs()) == set(VERBS)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readme_shows_commands_that_exist(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    shown = set(re.findall(r"hanlin ([a-z][a-z-]*)", text))
+    assert shown
+    assert shown <= set(verbs())
+    for target in re.findall(r"make ([a-z-]+)", text):
+        assert f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
