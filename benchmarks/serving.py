@@ -3,7 +3,7 @@ beside Hugging Face `generate` with static batches in the same run; request time
 
     python benchmarks/serving.py [--model FOLDER] [--new-tokens 128] [--rounds 3] [--skip-http]
 
-Without --model: a Qwen3 of 5.0 million parameters with random weights, the one of the table in FACTS.md. Each figure is
+Without --model: a Qwen3 of 5.0 million parameters with random weights. Each figure is
 the best of the rounds, taken in turns, so that a noisy machine disturbs all alike: read the ratios.
 """
 

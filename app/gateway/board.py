@@ -1,7 +1,7 @@
 """How a routing table reaches every gateway at once: a small named actor that the gateways wait on.
 
 Serve's `user_config` would take each gateway out of routing while it changes and could mix two tables in one stream
-(measured, FACTS.md); a handle call reaches one gateway of several. Here a waiting call returns the moment a table is set, a
+(measured with Ray 2.60); a handle call reaches one gateway of several. Here a waiting call returns the moment a table is set, a
 gateway that starts later reads the newest one, and a restarted board takes its table back from the gateways.
 """
 

@@ -5,11 +5,12 @@ Not for routing between them (app/gateway). Needs a Ray session (cluster/session
 
 import logging
 import socket
+import uuid
 from typing import Any
 
 from cluster.artifacts import Artifact
 from cluster.errors import AddressError, UnavailableError
-from workloads.serving.engine.base import EngineSettings
+from workloads.serving.engine.base import Chunk, EngineSettings, Request, Sampling
 from workloads.serving.spec import ServingSpec
 
 APP_PREFIX = "model-"
@@ -87,6 +88,18 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
             "look at the log above",
         ) from error
     return app
+
+
+def ask_once(app: str) -> Chunk:
+    """A few greedy tokens from a served revision, to see that it answers."""
+    from ray import serve
+
+    handle = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+    request = Request(uuid.uuid4().hex, (0,), 8, Sampling(temperature=0))
+    answer = Chunk()
+    for chunk in handle.options(stream=True).generate.remote(request, 0.0):
+        answer = answer.then(chunk)
+    return answer
 
 
 def remove_revision(revision: str) -> None:

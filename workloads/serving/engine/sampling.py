@@ -10,9 +10,9 @@ from torch import Tensor
 
 from workloads.serving.engine.base import TokenScore
 
-_CANDIDATES = 256
-"""Best tokens looked at first for top-p and top-k; the whole vocabulary is sorted only where their mass does not reach.
-Sorting 16,000 logits of 32 rows costs more than a decoding step of a small model."""
+_CANDIDATES = (256, 1024)
+"""Best tokens looked at for top-p and top-k, first few, then more; the whole vocabulary is sorted only where their mass does
+not reach. For 32 rows of 4,000 logits the best 256 take 1.7 ms, a whole sort 8.2 ms (1 thread), a small model's step 10."""
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -58,7 +58,7 @@ def _draw_nucleus(scaled: Tensor, top_p: Tensor, top_k: Tensor, uniform: Tensor)
     vocabulary = scaled.shape[-1]
     total = scaled.logsumexp(-1, keepdim=True)
     limit = torch.where(top_k > 0, top_k, vocabulary)
-    for count in (min(_CANDIDATES, vocabulary), vocabulary):
+    for count in (*(count for count in _CANDIDATES if count < vocabulary), vocabulary):
         values, ids = scaled.topk(count)
         probability = (values - total).exp()
         reached = probability.cumsum(-1)
