@@ -149,7 +149,7 @@ def quiet_ray_data() -> None:
     from ray.data import DataContext
 
     DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors reach the user as one line of ours
     warnings.filterwarnings("ignore", module=r"ray\..*")
 
 

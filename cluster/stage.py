@@ -90,5 +90,5 @@ def run_stage(
         raise
     artifact = context.store.open(work.kind, work.folder)
     context.store.set_ref(context.name, artifact)
-    context.reporter.finish(stage, "done", **{work.kind: artifact.location.name}, **(facts or {}))
+    context.reporter.finish(stage, "done", **{work.kind: artifact.location.name, **(facts or {})})
     return artifact

@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cluster.artifacts import ArtifactStore
 from cluster.observe.progress import SilentReporter
 from cluster.session import Session, session
 from cluster.stage import StageContext
+
+settings.register_profile("hanlin", deadline=None)  # a timing is never a test
+settings.load_profile("hanlin")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -94,7 +94,7 @@ def ask_once(app: str) -> Chunk:
     """A few greedy tokens from a served revision, to see that it answers."""
     from ray import serve
 
-    handle = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+    handle: Any = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
     request = Request(uuid.uuid4().hex, (0,), 8, Sampling(temperature=0))
     answer = Chunk()
     for chunk in handle.options(stream=True).generate.remote(request, 0.0):
