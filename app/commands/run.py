@@ -50,13 +50,13 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _print_outcome(outcome: Outcome, recipe: str, worked: bool, seconds: float) -> None:
-    from app.summary import outcome_tables
-
     console = Console()
     if not worked:
         console.print(f"Nothing to do: every stage of {recipe} is done already ({seconds:.1f} s).")
         console.print(f"Revision {outcome.revision.name}; serve it with: hanlin serve {recipe}")
         return
+    from app.summary import outcome_tables
+
     console.print(outcome_tables(outcome))
     console.print(f"Serve it with: hanlin serve {recipe}")
 
