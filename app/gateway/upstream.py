@@ -48,7 +48,7 @@ class ServeUpstream:
     async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():
             handle = await self._handle(app)
-            # by value over gRPC: half the processor time per chunk of Ray's object references (measured)
+            # by value over gRPC: in one run 737 instead of 1,362 us of processor time per token at 16 streams
             response = handle.options(stream=True, _by_reference=False).generate.remote(request, pause)
             ended = False
             try:

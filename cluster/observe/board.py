@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from cluster.observe.progress import Reporter, Value
 
@@ -50,7 +51,11 @@ class Board:
         ray.get(self._actor.ask_to_stop.remote())
 
     def take(self) -> list[Event]:
-        events: list[Event] = ray.get(self._actor.take.remote())
+        """What came since the last time; nothing while the actor cannot be reached, since progress never stops a run."""
+        try:
+            events: list[Event] = ray.get(self._actor.take.remote())
+        except RayError:
+            return []
         return events
 
     def close(self) -> None:
@@ -60,7 +65,7 @@ class Board:
 @contextmanager
 def open_board(reporter: Reporter) -> Iterator[Board]:
     """A board whose events reach `reporter` for the time of the block."""
-    board = Board(ray.remote(_Board).options(num_cpus=0).remote())
+    board = Board(ray.remote(_Board).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote())
     ended = threading.Event()
 
     def pass_on() -> None:
