@@ -1,6 +1,7 @@
 """The one place that reads the environment for others. Never prints or returns a secret's value to a log."""
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -37,6 +38,13 @@ def set_token_mode(token: str = "") -> None:
     os.environ["RAY_AUTH_MODE"] = "token"
     if token:
         os.environ["RAY_AUTH_TOKEN"] = token
+
+
+def python_first_on_path() -> None:
+    """Let `python` in processes that this one starts be the interpreter that runs it, also without an activated venv."""
+    folder = str(Path(sys.executable).parent)
+    if folder not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", "")])
 
 
 def default_to(**values: str) -> None:
