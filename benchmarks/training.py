@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from torch.utils.data import Dataset
+from transformers import PreTrainedModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -61,8 +62,8 @@ def ours(setting: Setting) -> Contender:
 
     def run() -> float:
         start = _now(setting.device)
-        for rows in setting.rows.split(setting.training.global_batch):
-            micro = rows.split(setting.training.micro_batch)
+        for rows in torch.split(setting.rows, setting.training.global_batch):
+            micro = torch.split(rows, setting.training.micro_batch)
             step.run((Batch(part[:, :-1], part[:, 1:]) for part in micro), 1e-4, Signals())
         return _now(setting.device) - start
 
@@ -112,9 +113,9 @@ def plain_loop(setting: Setting) -> Contender:
 
     def run() -> float:
         start = _now(setting.device)
-        for rows in setting.rows.split(setting.training.global_batch):
+        for rows in torch.split(setting.rows, setting.training.global_batch):
             optimizer.zero_grad()
-            for part in rows.split(setting.training.micro_batch):
+            for part in torch.split(rows, setting.training.micro_batch):
                 with setting.precision.autocast():
                     loss = model(input_ids=part, labels=part).loss
                 (loss / setting.training.micro_batches).backward()
@@ -125,9 +126,10 @@ def plain_loop(setting: Setting) -> Contender:
     return run
 
 
-def _model(setting: Setting) -> torch.nn.Module:
+def _model(setting: Setting) -> PreTrainedModel:
     model = build_decoder(decoder_config(setting.model, setting.vocabulary, setting.length), seed=0)
-    return model.to(setting.device).train()
+    model.to(setting.device)  # type: ignore[arg-type]
+    return model.train()
 
 
 def _now(device: torch.device) -> float:

@@ -24,6 +24,7 @@ def test_lines_reach_mlflow_and_a_restart_goes_on_with_the_same_run(tmp_path: Pa
         tracking.close()
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("demo")
+    assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id])
     assert [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "loss")] == [(2, 2.5), (4, 1.25), (6, 5 / 6)]
     assert [m.step for m in client.get_metric_history(run.info.run_id, "heldout_loss")] == [4]
