@@ -2,7 +2,10 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+NODE_ADDRESS = "HANLIN_NODE_ADDRESS"
 
 
 def ray_address() -> str:
@@ -51,3 +54,31 @@ def default_to(**values: str) -> None:
     """Set variables that are not set yet."""
     for name, value in values.items():
         os.environ.setdefault(name, value)
+
+
+def node_address() -> str:
+    """Address of the node that this process runs on, where several nodes share one machine; else empty."""
+    return os.environ.get(NODE_ADDRESS, "")
+
+
+def use_token_file(path: Path) -> None:
+    """Take Ray's token from that file in this process and those it starts."""
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+    os.environ.pop("RAY_AUTH_TOKEN", None)
+
+
+def for_node(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a node's processes: this one's, less what names another cluster, and the node's own.
+
+    The code that runs here is found there too, installed or not.
+    """
+    others = ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
+    kept = {name: value for name, value in os.environ.items() if name not in others}
+    code = str(Path(__file__).resolve().parent.parent)
+    folders = [code, *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]
+    python = str(Path(sys.executable).parent)
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)),
+        "PATH": os.pathsep.join(dict.fromkeys([python, *kept.get("PATH", "").split(os.pathsep)])),
+        **own,
+    }

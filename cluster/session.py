@@ -57,7 +57,12 @@ def _join(address: str) -> Iterator[Session]:
         use_token()
     _probe(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _node_ip_address=environment.node_address() or None,  # else Ray prefers the head's raylet, and dies with it
+        )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise _unreachable(address) from error
     try:

@@ -25,6 +25,7 @@ VERBS = {
     "models": {"list", "show", "promote", "rollback", "audit"},
     "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
+    "cluster": {"up", "status", "add", "kill", "down"},
     "demo": {"--folder", "--keep", "--set", "--address", "--cpus"},
 }
 

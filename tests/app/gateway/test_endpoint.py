@@ -199,10 +199,12 @@ def test_a_revision_without_replicas_is_503(served: Served) -> None:
 
 def test_a_replica_lost_in_mid_stream_ends_it_with_an_error_event(served: Served) -> None:
     body = LONG | {"model": "tiny@2"}
+    replicas = replicas_of(served.apps["2"])
     with httpx.stream("POST", f"{served.url}/v1/completions", json=body, timeout=60) as response:
         lines = response.iter_lines()
         next(lines)
-        kill_replica(served.apps["2"])
+        for replica in replicas:
+            ray.kill(replica)
         rest = [line for line in lines if line]
     assert rest[-1].startswith('data: {"error":')
     assert "data: [DONE]" not in rest
@@ -211,11 +213,10 @@ def test_a_replica_lost_in_mid_stream_ends_it_with_an_error_event(served: Served
     assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).system_fingerprint == "2"
 
 
-def kill_replica(app: str) -> None:
+def replicas_of(app: str) -> list[Any]:
     names = [each["name"] for each in list_named_actors(all_namespaces=True) if f"#{app}#" in each["name"].replace("::", "#")]
     assert names
-    for name in names:
-        ray.kill(ray.get_actor(name, namespace="serve"))
+    return [ray.get_actor(name, namespace="serve") for name in names]
 
 
 def test_the_terminal_chat_streams_and_remembers(served: Served) -> None:
