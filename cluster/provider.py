@@ -20,7 +20,8 @@ from ray.autoscaler.tags import (
 )
 
 from cluster.local import machine as machines
-from cluster.local.machine import Machine
+from cluster.local import processes
+from cluster.local.launch import DRAIN_SECONDS, Machine
 from cluster.local.plan import HEAD, load_folder
 
 logger = logging.getLogger(__name__)
@@ -99,8 +100,8 @@ class LocalProvider(NodeProvider):
 
     def _end(self, record: Machine) -> None:
         machines.drain(self._cluster, record)
-        machines.wait_until_gone(self._cluster, record, machines.DRAIN_SECONDS)
-        machines.kill(self._cluster, record)
+        machines.wait_until_gone(self._cluster, record, DRAIN_SECONDS)
+        processes.end(self._cluster.identity, record.name)
         self._clear(record)
         logger.info("machine_ended name=%s", record.name)
 
@@ -121,7 +122,7 @@ class LocalProvider(NodeProvider):
                 running.append(each)
             else:
                 logger.warning("machine_lost name=%s", each.name)
-                machines.kill(self._cluster, each)
+                processes.end(self._cluster.identity, each.name)
                 self._clear(each)
         return running
 

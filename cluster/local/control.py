@@ -14,13 +14,13 @@ from pathlib import Path
 from cluster import environment
 from cluster.errors import AddressError, ResourceError
 from cluster.local import machine as machines
-from cluster.local import namespace
+from cluster.local import namespace, processes
 from cluster.local.autoscaling import autoscaler_config
-from cluster.local.machine import Machine
+from cluster.local.launch import DRAIN_SECONDS, Machine, head_of
 from cluster.local.plan import HEAD, LocalCluster
 from cluster.session import use_token
 
-UP_SECONDS = 90.0
+UP_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def up(cluster: LocalCluster) -> float:
         cluster.config_file.write_text(json.dumps(autoscaler_config(cluster), indent=1), encoding="utf-8")
     if cluster.isolated:
         namespace.make_bridge(cluster)
-    head = machines.head_of(cluster)
-    machines.kill(cluster, head)  # what is left of a head that was lost
+    head = head_of(cluster)
+    processes.end(cluster.identity, HEAD)  # what is left of a head that was lost
     (cluster.machine_folder(HEAD) / "ray_current_cluster").unlink(missing_ok=True)  # else living workers pass for a head
     process = machines.start(cluster, head)
     while not answers(cluster):
@@ -61,7 +61,7 @@ def up(cluster: LocalCluster) -> float:
 
 def down(cluster: LocalCluster) -> int:
     """End every process of the cluster and remove its folder, store and token; how many processes there were."""
-    ended = machines.kill_all(cluster)
+    ended = processes.end(cluster.identity, HEAD) + processes.end(cluster.identity)
     if cluster.isolated:
         for each in machines.machines(cluster):
             namespace.remove(cluster, each.name)
@@ -74,10 +74,10 @@ def kill(cluster: LocalCluster, name: str, drain: bool = False) -> int:
     """End a machine at once, as a power cut does, or tell it to go (`drain`); how many processes were ended."""
     found = _find(cluster, name)
     if not drain:
-        return machines.kill(cluster, found)
+        return processes.end(cluster.identity, name)
     machines.drain(cluster, found)
-    machines.wait_until_gone(cluster, found, machines.DRAIN_SECONDS + 15)
-    return machines.kill(cluster, found)
+    machines.wait_until_gone(cluster, found, DRAIN_SECONDS + 15)
+    return processes.end(cluster.identity, name)
 
 
 def add(cluster: LocalCluster) -> Machine:
@@ -100,16 +100,16 @@ def status(cluster: LocalCluster) -> list[NodeState]:
     alive = _ray_nodes(cluster)
     states = []
     for each in machines.machines(cluster):
-        own = machines.processes(cluster, each.name)
+        own = processes.processes(cluster.identity, each.name)
         if own or each.is_head:
             cpus = alive.get(each.address)
-            states.append(NodeState(each.name, each.address, cpus is not None, len(own), machines.memory(own), cpus or 0.0))
+            states.append(NodeState(each.name, each.address, cpus is not None, len(own), processes.memory(own), cpus or 0.0))
     return states
 
 
 def autoscaler_runs(cluster: LocalCluster) -> bool:
     """Ray does not start a dead autoscaler again, and says so only in a log (Ray 2.60, autoscaler/v2/monitor.py)."""
-    return any("monitor.py" in machines.command_line(each) for each in machines.processes(cluster, HEAD))
+    return any("monitor.py" in processes.command_line(each) for each in processes.processes(cluster.identity, HEAD))
 
 
 def use(cluster: LocalCluster) -> None:

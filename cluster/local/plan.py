@@ -74,6 +74,10 @@ class LocalCluster:
         """Address of worker `number` (from 1)."""
         return f"{self.network}.{1 + number}"
 
+    def number_of(self, address: str) -> int:
+        """Which worker address this is (from 1)."""
+        return int(address.rpartition(".")[2]) - 1
+
     def machine_folder(self, machine: str) -> Path:
         return self.folder / machine
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import AddressError, RecipeError
-from cluster.local import control, machine, plan
+from cluster.local import control, launch, machine, plan
 from cluster.local.autoscaling import autoscaler_config
 
 
@@ -70,6 +70,8 @@ def test_machines_take_numbers_that_are_free() -> None:
     assert (first.name, second.name) == ("w1", "w2")
     assert (first.address, second.address) == (f"{cluster.network}.2", f"{cluster.network}.3")
     assert not machine.is_running(cluster, first)
+    machine.forget(cluster, first)
+    assert machine.new_worker(cluster, {}) == launch.Machine("w3", 3, first.address, {})
 
 
 def test_the_autoscaler_never_puts_tasks_on_the_head() -> None:
