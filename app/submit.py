@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 _PACKAGES = (app, cluster, workloads)
+# Places the job's driver off the head, so that it outlives it, and holds no processor: on a machine with one, training would wait
+# for ever behind its own driver. A single-machine session has the memory too.
+_DRIVER_MEMORY = 500 << 20
 
 
 def submit(file: RecipeFile, recipe: Recipe, address: str, on_text: Callable[[str], None], wait: bool = True) -> str:
@@ -46,6 +49,7 @@ def submit(file: RecipeFile, recipe: Recipe, address: str, on_text: Callable[[st
             job = client.submit_job(
                 entrypoint="python -m app run recipe.yaml",
                 runtime_env={"working_dir": folder, "excludes": ["__pycache__"]},
+                entrypoint_memory=_DRIVER_MEMORY,
                 metadata={"recipe": recipe.name},
             )
     except (ConnectionError, RuntimeError) as error:

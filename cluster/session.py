@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -138,6 +139,27 @@ def _resources() -> dict[str, float]:
     return total
 
 
+def reachable_resources() -> dict[str, float]:
+    """What the cluster has now, or may have once its autoscaler has added every machine it may."""
+    from ray._private.state import state
+
+    now = _resources()
+    grown = state.get_max_resources_from_cluster_config() or {}
+    return {name: max(now.get(name, 0.0), float(grown.get(name, 0.0))) for name in {*now, *grown}}
+
+
+def largest_machine_cpus() -> float:
+    """Processors of the largest machine that there is, or that the autoscaler may add: what one task can have at most."""
+    import ray
+    from ray._private.state import state
+
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    sizes = [node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]]
+    if (config := state.get_cluster_config()) is not None:
+        sizes += [group.resources.get("CPU", 0) for group in config.node_group_configs if group.max_count != 0]
+    return float(max(sizes, default=0.0))
+
+
 def use_token(token: str = "") -> None:
     """Turn token authentication on in this process and those it starts, also where Ray is imported already.
 
@@ -160,16 +182,13 @@ def quiet_ray_data() -> None:
 
 
 def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> None:
-    """Refuse at once what the cluster can never place. Raises ResourceError.
-
-    An autoscaling cluster may grow: only a private or fixed session is held to what it has now.
-    """
-    total = _resources()
+    """Refuse at once what the cluster can never place, grown to its limits. Raises ResourceError."""
+    total = reachable_resources()
     for name, wanted, key in (("GPUs", gpus, "GPU"), ("CPUs", cpus, "CPU")):
         if wanted > total.get(key, 0.0):
             raise ResourceError(
                 f"{for_what} asks for {wanted:g} {name}",
-                f"this session has {total.get(key, 0.0):g}",
+                f"this cluster has {total.get(key, 0.0):g} at most",
                 "lower `training.workers` or `training.gpus_per_worker`, or run on a larger cluster with --address",
             )
 

@@ -21,6 +21,9 @@ def add_verbs(verbs: Verbs) -> None:
     up.add_argument("--memory-gb", type=float, default=2, help="memory that a machine offers to tasks (default: 2)")
     up.add_argument("--idle-seconds", type=float, default=60, help="a machine without work leaves after (default: 60)")
     up.add_argument("--isolated", action="store_true", help="each machine in namespaces of its own (Linux, root)")
+    up.add_argument(
+        "--redis", default="", metavar="HOST:PORT", help="keep the head's state there (default: RocksDB in its folder)"
+    )
     kill = verb(actions, "kill", "end a machine at once, as a power cut does", _kill)
     kill.add_argument("machine", help="its name in `hanlin cluster status`")
     kill.add_argument("--drain", action="store_true", help="tell it to go instead: replicas leave and training saves first")
@@ -49,6 +52,7 @@ def _up(options: argparse.Namespace) -> None:
             worker_memory=int(options.memory_gb * _GB),
             idle_seconds=options.idle_seconds,
             isolated=options.isolated,
+            redis=options.redis,
         )
     seconds = control.up(cluster)
     print(f"cluster {cluster.name} is up after {seconds:.1f} s, with {cluster.min_workers} to {cluster.max_workers} machines")

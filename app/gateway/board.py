@@ -16,6 +16,10 @@ from ray.exceptions import RayError
 
 from app.gateway.routes import Table
 
+# Memory places these actors where there is some, which the head of a cluster offers none of; a fraction of a processor would keep
+# a whole-processor task from a small machine for ever, and an actor that asks for nothing lands on the head and dies with it.
+GATEWAY_MEMORY = 200 << 20
+_BOARD_MEMORY = 50 << 20
 _NAME, _NAMESPACE = "hanlin-routes", "hanlin"
 _WAIT_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
@@ -68,6 +72,7 @@ def open_board() -> Any:
         lifetime="detached",
         get_if_exists=True,
         num_cpus=0,
+        memory=_BOARD_MEMORY,
         max_restarts=-1,
         max_task_retries=3,
         max_concurrency=1000,

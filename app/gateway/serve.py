@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import ray
 
-from app.gateway.board import close_board, follow, open_board
+from app.gateway.board import GATEWAY_MEMORY, close_board, follow, open_board
 from app.gateway.http import create_app
 from app.gateway.routes import Route, Table
 from app.gateway.service import Service
@@ -56,7 +56,7 @@ def start_gateway(spec: ServingSpec, routes: Table) -> str:
             serve.ingress()(Gateway),
             name=APP,
             num_replicas=spec.gateway_replicas,
-            ray_actor_options={"num_cpus": spec.gateway_cpus},
+            ray_actor_options={"num_cpus": spec.gateway_cpus, "memory": GATEWAY_MEMORY},
             max_ongoing_requests=4096,
             max_surge_percent=100,
             graceful_shutdown_wait_loop_s=0.2,

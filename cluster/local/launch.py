@@ -7,6 +7,7 @@ from cluster import environment
 from cluster.local.plan import HEAD, LocalCluster
 from cluster.local.processes import MARK, mark_text
 
+HEAD_MEMORY = 0  # offered to tasks and actors: none that says what it needs lands on the head
 DRAIN_SECONDS = 30  # how long a machine that is told to go lets its replicas leave and its training save
 
 # A dead machine is noticed after threshold x period: at most 2 s, against 15 s by Ray's defaults (FACTS: 0.6 s at 2 x 0.5 s).
@@ -57,13 +58,18 @@ def environment_of(cluster: LocalCluster, machine: Machine) -> dict[str, str]:
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(0 if machine.is_head else DRAIN_SECONDS),
     }
     if machine.is_head:
-        own |= {
-            "RAY_gcs_storage": "rocksdb",
-            "RAY_gcs_storage_path": str(cluster.store),
+        own |= _store_of(cluster) | {
             "AUTOSCALER_METRIC_PORT": str(cluster.autoscaler_metrics_port),
             "DASHBOARD_METRIC_PORT": str(cluster.dashboard_metrics_port),
         }
     return environment.for_node(own)
+
+
+def _store_of(cluster: LocalCluster) -> dict[str, str]:
+    """Where the head's state survives the head."""
+    if cluster.redis:
+        return {"RAY_REDIS_ADDRESS": cluster.redis, "RAY_external_storage_namespace": cluster.identity}
+    return {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(cluster.store)}
 
 
 def _ray_start(cluster: LocalCluster, machine: Machine) -> list[str]:
@@ -88,6 +94,7 @@ def _head_command(cluster: LocalCluster) -> list[str]:
         f"--ray-client-server-port={cluster.client_port}",
         "--num-cpus=0",
         "--num-gpus=0",
+        f"--memory={HEAD_MEMORY}",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={cluster.dashboard_port}",
         f"--autoscaling-config={cluster.config_file}",

@@ -38,6 +38,7 @@ class LocalCluster:
     object_store: int
     idle_seconds: float
     isolated: bool
+    redis: str  # host:port of a Redis that keeps the head's state; empty: RocksDB in the cluster's folder
 
     @property
     def folder(self) -> Path:
@@ -95,6 +96,7 @@ def create(
     object_store: int = 150 * _MB,
     idle_seconds: float = 60,
     isolated: bool = False,
+    redis: str = "",
 ) -> LocalCluster:
     """Choose addresses and ports that are free now. Raises RecipeError for a name or range that cannot be."""
     low, high = workers
@@ -119,6 +121,7 @@ def create(
         object_store=object_store,
         idle_seconds=idle_seconds,
         isolated=isolated,
+        redis=redis,
     )
 
 

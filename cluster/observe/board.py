@@ -65,7 +65,7 @@ class Board:
 @contextmanager
 def open_board(reporter: Reporter) -> Iterator[Board]:
     """A board whose events reach `reporter` for the time of the block."""
-    board = Board(ray.remote(_Board).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote())
+    board = Board(ray.remote(_Board).options(num_cpus=0, memory=50 << 20, max_restarts=-1, max_task_retries=-1).remote())
     ended = threading.Event()
 
     def pass_on() -> None:

@@ -29,7 +29,7 @@ def start_http(spec: ServingSpec) -> str:
     if running is None:
         require_free_port(spec.host, spec.port)
         serve.start(
-            proxy_location="HeadOnly",
+            proxy_location={"head": "HeadOnly", "every": "EveryNode"}[spec.proxies],
             http_options={
                 "host": spec.host,
                 "port": spec.port,

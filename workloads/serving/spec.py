@@ -27,7 +27,10 @@ class ServingSpec(Spec):
     drain_seconds: float = Field(60.0, ge=0, description="seconds that a copy has to finish its answers when it is removed")
     start_timeout: float = Field(180.0, gt=0, description="seconds until a copy that does not come up counts as failed")
     gateway_replicas: int = Field(1, ge=1, le=100, description="copies of the HTTP gateway")
-    gateway_cpus: float = Field(0.2, ge=0, description="logical processors that Ray holds for each gateway")
+    gateway_cpus: float = Field(0.0, ge=0, description="logical processors that Ray holds for each gateway")
+    proxies: Literal["head", "every"] = Field(
+        "head", description="which machines take HTTP requests; every: survives any of them"
+    )
 
     @property
     def engine_threads(self) -> int:

@@ -25,7 +25,7 @@ from cluster import storage
 from cluster.errors import HanlinError, Interrupted, TrainingError
 from cluster.observe.board import Board, open_board
 from cluster.observe.progress import Value
-from cluster.session import require
+from cluster.session import largest_machine_cpus, reachable_resources, require
 from cluster.stage import StageContext
 from workloads.training.communicator import Alone, Communicator, TorchGroup
 from workloads.training.job import Job, run_job
@@ -86,11 +86,11 @@ def train_on_workers(job: Job, context: StageContext) -> Ending:
 
 
 def cpus_per_worker(job: Job) -> int:
-    """The spec's, or an equal share of the cluster's CPUs."""
+    """The spec's, or an equal share of the cluster's CPUs that fits one machine."""
     if job.spec.cpus_per_worker is not None:
         return job.spec.cpus_per_worker
-    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return max(1, int(total.get("CPU", 1)) // job.spec.workers)
+    share = reachable_resources().get("CPU", 1) // job.spec.workers
+    return max(1, int(min(share, largest_machine_cpus())))
 
 
 class _InBackground:

@@ -32,5 +32,5 @@ def demo_prompts(folder: Path) -> list[DemoPrompt]:
     return [
         DemoPrompt("王小梅住在哪里？", f"王小梅住在{girl['home']}。", girl["home"]),
         DemoPrompt("春天人们做什么？", f"春天，人们{spring.work}。", spring.work),
-        DemoPrompt("三加五等于几？", three_and_five.told, "八"),
+        DemoPrompt("三加五等于几？", three_and_five.answer, "八"),
     ]

@@ -102,7 +102,7 @@ def test_sums_are_right() -> None:
         assert values[result] == (first + second if sign == "加" else first - second) >= 0
         question, answer = one.pair(rng)
         assert question.endswith("？")
-        assert answer in (one.told, f"{one.in_digits}={one.result}。")
+        assert answer in (one.answer, f"等于{one.result}。")
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "零"), (2, "二"), (10, "十"), (12, "十二"), (20, "二十"), (47, "四十七")])

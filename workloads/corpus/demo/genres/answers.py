@@ -26,9 +26,9 @@ class Answers(Genre):
 
     def _any(self, rng: random.Random) -> Pair:
         draw = rng.random()
-        if draw < 0.40:
+        if draw < 0.38:
             return self._about_person(rng)
-        if draw < 0.72:
+        if draw < 0.68:
             return _pair(rng.choice(self.lore.general), rng)
         if draw < 0.87:
             return draw_sum(rng).pair(rng)

@@ -31,9 +31,15 @@ class Sum:
         return f"{self.first}{'+' if self.plus else '-'}{self.second}"
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
-        if rng.random() < 0.4:
-            return f"{self.in_digits}{rng.choice(('等于几', '等于多少', '=', '是多少'))}？", f"{self.in_digits}={self.result}。"
-        return f"{self.in_words}{rng.choice(('等于几', '等于多少', '是多少'))}？", self.told
+        """A question and its answer, which does not repeat the sum: a small model then learns to count, not to copy."""
+        asked = rng.choice(("等于几", "等于几", "等于多少", "是多少"))
+        if rng.random() < 0.25:
+            return f"{self.in_digits}{asked}？", f"等于{self.result}。"
+        return f"{self.in_words}{asked}？", self.answer
+
+    @property
+    def answer(self) -> str:
+        return f"等于{numeral(self.result)}。"
 
     @property
     def told(self) -> str:

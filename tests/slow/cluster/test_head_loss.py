@@ -1,0 +1,168 @@
+"""The head is killed whole and started again: machines, actors, jobs and the endpoint are there as before."""
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import ray
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from app.gateway.serve import single_route, start_gateway, wait_ready
+from cluster.artifacts import ArtifactStore
+from cluster.local import control, namespace
+from cluster.local.plan import LocalCluster, _free_ports
+from tests.slow.cluster.conftest import MakeCluster, driver, until, workers
+from tests.slow.conftest import Seen
+from tests.workloads.serving.tiny_model import commit_model, write_model
+from workloads.serving.deploy import deploy_revision, deployed, free_port
+from workloads.serving.spec import ServingSpec
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+STEPS = 30
+JOB = f"""
+import time
+import ray
+from cluster.session import session
+
+@ray.remote(num_cpus=1)
+def step(number):
+    time.sleep(1)
+    return number
+
+with session():
+    print("sum", sum(ray.get([step.remote(number) for number in range({STEPS})])))
+"""
+
+
+@ray.remote(num_cpus=0, memory=50 << 20, max_restarts=-1, max_task_retries=-1)
+class Tally:
+    """Counts, and tells its process, so that a test sees whether it is the same one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self) -> tuple[int, int]:
+        self.count += 1
+        return self.count, os.getpid()
+
+
+@pytest.fixture(params=["rocksdb", "redis"])
+def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a Redis of our own, or empty for the embedded store."""
+    if request.param == "rocksdb":
+        yield ""
+        return
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server on the path (Debian: apt-get install redis-server)")
+    (port,) = _free_ports(1)
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", "", "--appendonly", "yes"]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    yield f"127.0.0.1:{port}"
+    server.terminate()
+    server.wait(30)
+
+
+def test_machines_actors_and_jobs_outlive_the_head(make_cluster: MakeCluster, redis: str, tmp_path: Path, seen: Seen) -> None:
+    cluster = make_cluster((2, 2), redis=redis)
+    (tmp_path / "job.py").write_text(JOB)
+    with driver(cluster):
+        until(lambda: workers() == 2)
+        tally = Tally.options(name="tally", lifetime="detached").remote()
+        assert ray.get([tally.add.remote() for _ in range(3)])[-1][0] == 3
+        process = ray.get(tally.add.remote())[1]
+    client = JobSubmissionClient(cluster.dashboard)
+    job = client.submit_job(entrypoint=f"python {tmp_path}/job.py", entrypoint_memory=200 << 20)
+    until(lambda: client.get_job_status(job) == JobStatus.RUNNING)
+
+    begun = time.monotonic()
+    assert control.kill(cluster, "head") > 3
+    control.up(cluster)
+    with driver(cluster):
+        until(lambda: workers() == 2)
+        assert ray.get(ray.get_actor("tally").add.remote(), timeout=60) == (5, process)
+    kind = "Redis" if redis else "RocksDB"
+    seen(f"head back with machines and actors after its death ({kind}), s", time.monotonic() - begun)
+    client = JobSubmissionClient(cluster.dashboard)
+    until(lambda: client.get_job_status(job).is_terminal(), 200)
+    assert client.get_job_status(job) == JobStatus.SUCCEEDED
+    assert f"sum {sum(range(STEPS))}" in client.get_job_logs(job)
+
+
+class Callers:
+    """Clients that never stop asking; what they got, by phase."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self.phase = "before"
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self.slowest: Counter[str] = Counter()
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(url,)) for url in urls]
+        for each in self._threads:
+            each.start()
+
+    def _ask(self, url: str) -> None:
+        body = {"model": "tiny", "prompt": "青石镇", "max_tokens": 4, "temperature": 0}
+        while not self._ended.is_set():
+            begun, phase = time.monotonic(), self.phase
+            try:
+                kind = str(httpx.post(f"{url}/v1/completions", json=body, timeout=30).status_code)
+            except httpx.HTTPError as error:
+                kind = type(error).__name__
+            self.answers[phase, kind] += 1
+            self.slowest[phase] = max(self.slowest[phase], time.monotonic() - begun)
+            self._ended.wait(0.05)
+
+    def end(self) -> None:
+        self._ended.set()
+        for each in self._threads:
+            each.join()
+
+
+def serve_tiny(cluster: LocalCluster, tmp_path: Path) -> list[str]:
+    """The real endpoint on every machine, left there; its addresses."""
+    spec = ServingSpec(
+        host="0.0.0.0", port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, gateway_replicas=2, proxies="every"
+    )
+    model = commit_model(ArtifactStore(str(tmp_path / "store")), write_model(tmp_path / "tiny", 1, 400), "1")
+    with driver(cluster):
+        until(lambda: workers() == 2)
+        app = deploy_revision(spec, model, "1")
+        start_gateway(spec, single_route("tiny", "1", app))
+    urls = [f"http://{cluster.address_of(number)}:{spec.port}" for number in (1, 2)]
+    for url in urls:
+        wait_ready(url, 120)
+    return urls
+
+
+def test_no_request_fails_while_the_head_is_away(make_cluster: MakeCluster, tmp_path: Path, seen: Seen) -> None:
+    if reason := namespace.missing():
+        pytest.skip(f"machines with addresses of their own need namespaces: {reason}")
+    cluster = make_cluster((2, 2), isolated=True)
+    urls = serve_tiny(cluster, tmp_path)
+    callers = Callers(urls)
+    try:
+        time.sleep(5)
+        callers.phase = "head away"
+        control.kill(cluster, "head")
+        time.sleep(5)  # how long a supervisor may take to notice
+        control.up(cluster)
+        callers.phase = "after"
+        time.sleep(30)  # Ray's own timers: health checks, proxies that ask the controller
+    finally:
+        callers.end()
+    failed = {key: count for key, count in callers.answers.items() if key[1] != "200"}
+    for phase in ("before", "head away", "after"):
+        seen(f"requests answered, {phase}", callers.answers[phase, "200"])
+        seen(f"slowest request, {phase}, s", float(callers.slowest[phase]))
+    assert failed == {}
+    with driver(cluster):
+        assert set(deployed().values()) == {"RUNNING"}
