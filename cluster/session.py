@@ -157,9 +157,9 @@ def quiet_ray_data() -> None:
 def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> None:
     """Refuse at once what the cluster can never place. Raises ResourceError.
 
-    An autoscaling cluster may grow: only a private or fixed session is held to what it has now.
+    An autoscaling cluster is held to what its pools may grow to, any other to what it has now.
     """
-    total = _resources()
+    total = _attainable()
     for name, wanted, key in (("GPUs", gpus, "GPU"), ("CPUs", cpus, "CPU")):
         if wanted > total.get(key, 0.0):
             raise ResourceError(
@@ -167,6 +167,15 @@ def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> Non
                 f"this session has {total.get(key, 0.0):g}",
                 "lower `training.workers` or `training.gpus_per_worker`, or run on a larger cluster with --address",
             )
+
+
+def _attainable() -> dict[str, float]:
+    """What is there now, or what the autoscaler may bring at most, as it told the head."""
+    from ray._private.state import state
+
+    now = _resources()
+    most: dict[str, float] = state.get_max_resources_from_cluster_config() or {}
+    return {name: max(now.get(name, 0.0), most.get(name, 0.0)) for name in {*now, *most}}
 
 
 @contextmanager
