@@ -174,7 +174,7 @@ def _attainable() -> dict[str, float]:
     from ray._private.state import state
 
     now = _resources()
-    most: dict[str, float] = state.get_max_resources_from_cluster_config() or {}
+    most = state.get_max_resources_from_cluster_config() or {}
     return {name: max(now.get(name, 0.0), most.get(name, 0.0)) for name in {*now, *most}}
 
 
