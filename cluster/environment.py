@@ -27,6 +27,11 @@ def has_token() -> bool:
     return bool(os.environ.get("RAY_AUTH_TOKEN")) or token_file() is not None
 
 
+def served_revision() -> str:
+    """The registered revision that an endpoint deployed by configuration serves; empty where none is set."""
+    return os.environ.get("HANLIN_REVISION", "")
+
+
 def s3_endpoint() -> str:
     """The S3-protocol server to use instead of the provider's own; empty where none is set."""
     return os.environ.get("AWS_ENDPOINT_URL", "")

@@ -52,19 +52,26 @@ def start_gateway(spec: ServingSpec, routes: Table) -> str:
     base_url = start_http(spec)
     open_board()
     if APP not in serve.status().applications:
-        deployment: Any = serve.deployment(
-            serve.ingress()(Gateway),
-            name=APP,
-            num_replicas=spec.gateway_replicas,
-            ray_actor_options={"num_cpus": spec.gateway_cpus, "memory": GATEWAY_MEMORY},
-            max_ongoing_requests=4096,
-            max_surge_percent=100,
-            graceful_shutdown_wait_loop_s=0.2,
-            graceful_shutdown_timeout_s=spec.drain_seconds,
-        )
-        serve.run(deployment.bind(spec.request_timeout), name=APP, route_prefix="/")
+        serve.run(gateway_deployment(Gateway, spec).bind(spec.request_timeout), name=APP, route_prefix="/")
     set_routes(routes)
     return base_url
+
+
+def gateway_deployment(body: type[Gateway], spec: ServingSpec) -> Any:
+    """The deployment of a gateway's body, not bound yet."""
+    from ray import serve
+
+    deployment: Any = serve.deployment(
+        serve.ingress()(body),
+        name=APP,
+        num_replicas=spec.gateway_replicas,
+        ray_actor_options={"num_cpus": spec.gateway_cpus, "memory": GATEWAY_MEMORY},
+        max_ongoing_requests=4096,
+        max_surge_percent=100,
+        graceful_shutdown_wait_loop_s=0.2,
+        graceful_shutdown_timeout_s=spec.drain_seconds,
+    )
+    return deployment
 
 
 def set_routes(routes: Table) -> bool:

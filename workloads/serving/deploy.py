@@ -54,14 +54,31 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
     """
     from ray import serve
 
-    from workloads.serving.replica import Replica
-
     start_http(spec)
     app = application_of(revision)
     if app in deployed():
         return app
     if model.location.is_local:
         model.verify()  # the replica does so again; from here the message is plain and comes at once
+    try:
+        serve.run(bind_replica(spec, model, revision), name=app, route_prefix=None)
+    except RuntimeError as error:
+        serve.delete(app)
+        model.verify()
+        raise UnavailableError(
+            f"revision {revision} did not come up ({_last_line(error)})",
+            "what was served before goes on",
+            "look at the log above",
+        ) from error
+    return app
+
+
+def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
+    """A revision's deployment, not deployed yet: what a Serve application is built from."""
+    from ray import serve
+
+    from workloads.serving.replica import Replica
+
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
     deployment: Any = serve.deployment(
         Replica,
@@ -76,18 +93,7 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
         health_check_period_s=5,
     )
     settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
-    bound = deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
-    try:
-        serve.run(bound, name=app, route_prefix=None)
-    except RuntimeError as error:
-        serve.delete(app)
-        model.verify()
-        raise UnavailableError(
-            f"revision {revision} did not come up ({_last_line(error)})",
-            "what was served before goes on",
-            "look at the log above",
-        ) from error
-    return app
+    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
 
 
 def ask_once(app: str) -> Chunk:
