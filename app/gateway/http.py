@@ -15,10 +15,12 @@ from starlette.exceptions import HTTPException
 from app.gateway.failures import error_response, from_validation
 from app.gateway.job import chat_job, completion_job, render
 from app.gateway.metrics import CONTENT_TYPE
+from app.gateway.requests import REQUEST_ID_HEADER, Tracked
 from app.gateway.schema import ChatBody, CompletionBody, TokenizeBody
 from app.gateway.service import REVISION_HEADER, Service
 from app.gateway.shapes import ChatShape, CompletionShape
 from cluster.errors import HanlinError, RequestError, UnavailableError
+from cluster.observe.logs import event
 
 _LOG = logging.getLogger(__name__)
 _READY_SECONDS = 2.0
@@ -32,6 +34,7 @@ def create_app(service: Service, lifespan: Lifespan | None = None) -> FastAPI:
     _add_models(app, service)
     _add_health(app, service)
     _add_errors(app, service)
+    app.add_middleware(Tracked)
     return app
 
 
@@ -125,7 +128,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
                     async with asyncio.timeout(_READY_SECONDS):
                         service.metrics.set_engine(model, route.revision, await service.upstream.stats(route.app))
                 except (UnavailableError, TimeoutError):
-                    _LOG.warning("engine_silent model=%s revision=%s", model, route.revision)
+                    event(_LOG, "engine_silent", logging.WARNING, model=model, revision=route.revision)
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
 
@@ -158,9 +161,11 @@ def _add_errors(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, _: Exception) -> Response:
-        return answer(request, HanlinError("the endpoint failed on this request", "", "look at the gateway's log"))
+        response = answer(request, HanlinError("the endpoint failed on this request", "", "look at the gateway's log"))
+        response.headers[REQUEST_ID_HEADER] = request.scope.get("hanlin_request_id", "")  # sent from outside of Tracked
+        return response
 
 
 def _counted(service: Service, endpoint: str, response: Response) -> Response:
-    service.metrics.requests.labels(endpoint, str(response.status_code)).inc()
+    service.metrics.answered(endpoint, response.status_code, response.headers.get(REVISION_HEADER, ""))
     return response
