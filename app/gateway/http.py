@@ -27,14 +27,14 @@ _READY_SECONDS = 2.0
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(service: Service, lifespan: Lifespan | None = None) -> FastAPI:
-    """The endpoint as an ASGI application."""
+def create_app(service: Service, lifespan: Lifespan | None = None, answer_id: bool = True) -> FastAPI:
+    """The endpoint as an ASGI application. `answer_id`: whether it sends X-Request-Id itself (requests.py)."""
     app = FastAPI(title="Hanlin", docs_url=None, redoc_url=None, lifespan=lifespan)
     _add_answers(app, service)
     _add_models(app, service)
     _add_health(app, service)
     _add_errors(app, service)
-    app.add_middleware(Tracked)
+    app.add_middleware(Tracked, answer_id=answer_id)
     return app
 
 
@@ -162,7 +162,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, _: Exception) -> Response:
         response = answer(request, HanlinError("the endpoint failed on this request", "", "look at the gateway's log"))
-        response.headers[REQUEST_ID_HEADER] = request.scope.get("hanlin_request_id", "")  # sent from outside of Tracked
+        if request_id := request.scope.get("hanlin_request_id"):
+            response.headers[REQUEST_ID_HEADER] = request_id  # this answer is sent from outside of Tracked
         return response
 
 

@@ -22,10 +22,11 @@ _MODELS = "/v1/models"
 
 
 class Tracked:
-    """Wraps an application; its events and requests to replicas carry the id and the trace."""
+    """Wraps an application; its events and requests to replicas carry the id and the trace. `answer_id`: send the id back
+    too, which Ray Serve's proxies do by themselves."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, answer_id: bool = True) -> None:
+        self._app, self._answer_id = app, answer_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,13 +34,15 @@ class Tracked:
             return
         headers = Headers(scope=scope)
         request_id = _request_id(headers.get(REQUEST_ID_HEADER, ""))
-        scope["hanlin_request_id"] = request_id
+        if self._answer_id:
+            scope["hanlin_request_id"] = request_id
         leg = _Leg(scope, request_id, headers.get("traceparent", ""))
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
                 leg.status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                if self._answer_id:
+                    MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
         with log_context(request_id=request_id, traceparent=leg.span.traceparent):

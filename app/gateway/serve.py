@@ -33,7 +33,7 @@ class Gateway:
         self._service = Service(ServeUpstream(), request_seconds)
 
     def __serve_build_asgi_app__(self) -> Any:
-        return create_app(self._service, self._lifespan)
+        return create_app(self._service, self._lifespan, answer_id=False)  # Serve's proxy does
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:

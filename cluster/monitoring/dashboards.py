@@ -57,7 +57,9 @@ CLUSTER = Dashboard(
             ("sum(ray_spill_manager_objects_bytes)", "spilled"),
         ),
         _panel("Tasks", "short", ('sum by (State) (ray_tasks{State=~"RUNNING|PENDING.*"})', "{{State}}")),
-        _panel("Jobs", "short", ("sum(ray_running_jobs)", "running"), ("increase(ray_finished_jobs_total[1h])", "ended in 1 h")),
+        _panel(
+            "Jobs", "short", ("sum(ray_running_jobs)", "running"), ("increase(ray_finished_jobs_total[1h])", "ended in 1 h")
+        ),
         _panel(
             "Autoscaler",
             "short",
@@ -67,7 +69,9 @@ CLUSTER = Dashboard(
             ("increase(autoscaler_stopped_nodes_total[1h])", "nodes stopped in 1 h"),
         ),
         _panel("Stages that ended", "short", ("sum by (stage, outcome) (ray_hanlin_stages_total)", "{{stage}} {{outcome}}")),
-        _panel("Network", "Bps", ("ray_node_network_receive_speed", "in {{ip}}"), ("ray_node_network_send_speed", "out {{ip}}")),
+        _panel(
+            "Network", "Bps", ("ray_node_network_receive_speed", "in {{ip}}"), ("ray_node_network_send_speed", "out {{ip}}")
+        ),
     ),
 )
 
