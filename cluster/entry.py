@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from cluster.artifacts import Artifact
 from cluster.config import RecipeFile, read_recipe
 from cluster.errors import HanlinError
+from cluster.observe import logs
 from cluster.observe.progress import open_reporter
 from cluster.session import session
 from cluster.stage import StageContext, open_context
@@ -41,6 +42,7 @@ def run_workload(
 def exit_status(run: Callable[[], None]) -> int:
     """Run; on an error a user can meet, print one line and give its exit status instead of a traceback."""
     try:
+        logs.start()
         run()
     except HanlinError as error:
         print(f"error: {error}", file=sys.stderr)

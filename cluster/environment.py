@@ -87,3 +87,19 @@ def for_node(own: Mapping[str, str]) -> dict[str, str]:
         "PATH": os.pathsep.join(dict.fromkeys([python, *kept.get("PATH", "").split(os.pathsep)])),
         **own,
     }
+
+
+def log_target() -> str:
+    """Where structured logs go: `stderr`, a file, or nowhere where empty."""
+    return os.environ.get("HANLIN_LOG", "")
+
+
+def trace_endpoint() -> str:
+    """The OpenTelemetry collector that traces go to; empty where there is none."""
+    return os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+
+
+def secret_values() -> tuple[str, ...]:
+    """The secrets of this process's environment, for logs to mask."""
+    names = ("RAY_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    return tuple(value for name in names if len(value := os.environ.get(name, "")) >= 8)

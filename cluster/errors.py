@@ -88,6 +88,12 @@ class TrainingError(HanlinError):
     code = "training_failed"
 
 
+class LossError(TrainingError):
+    """The loss is no longer a number: going on would spoil the weights."""
+
+    code = "loss_not_finite"
+
+
 class RequestError(UserError):
     """A request to the endpoint with a wrong type, field or value. `param` names the field."""
 

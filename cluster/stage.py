@@ -3,6 +3,8 @@
 Not for the order of stages (app/pipeline.py) and not for what a stage does (workloads/).
 """
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +14,11 @@ from pydantic import Field
 from cluster.artifacts import Artifact, ArtifactStore, Draft, Json, Work
 from cluster.config import RecipeFile, Spec
 from cluster.errors import Interrupted
+from cluster.observe.logs import event, log_context
+from cluster.observe.metrics import STAGES
 from cluster.observe.progress import Reporter, Value
+
+_LOG = logging.getLogger(__name__)
 
 
 class RunSpec(Spec):
@@ -71,24 +77,43 @@ def run_stage(
 
     Does nothing if done. Whatever `build` raises, nothing half-made is left behind.
     """
+    with log_context(run=context.name, stage=stage):
+        return _run_stage(context, stage, unit, work, build)
+
+
+def _run_stage(
+    context: StageContext, stage: str, unit: str, work: Work, build: Callable[[Draft], Mapping[str, Value] | None]
+) -> Artifact:
     done = context.store.find(work)
     if done is not None:
         context.store.set_ref(context.name, done)
-        context.reporter.finish(stage, "already done", **{work.kind: done.location.name})
+        _finish(context, stage, "already done", {work.kind: done.location.name})
         return done
     context.before_work()
     context.reporter.start(stage, unit)
+    event(_LOG, "stage_start", kind=work.kind, fingerprint=work.fingerprint)
+    started = time.monotonic()
     facts: Mapping[str, Value] | None = None
     try:
         with context.store.draft(work, context.recipe) as draft:
             facts = build(draft)
     except (KeyboardInterrupt, Interrupted):
-        context.reporter.finish(stage, "stopped")
+        _finish(context, stage, "stopped", {}, time.monotonic() - started)
         raise
-    except BaseException:
-        context.reporter.finish(stage, "failed")
+    except BaseException as error:
+        _finish(context, stage, "failed", {}, time.monotonic() - started, f"{type(error).__name__}: {error}")
         raise
     artifact = context.store.open(work.kind, work.folder)
     context.store.set_ref(context.name, artifact)
-    context.reporter.finish(stage, "done", **{work.kind: artifact.location.name, **(facts or {})})
+    _finish(context, stage, "done", {work.kind: artifact.location.name, **(facts or {})}, time.monotonic() - started)
     return artifact
+
+
+def _finish(
+    context: StageContext, stage: str, outcome: str, facts: Mapping[str, Value], seconds: float = 0.0, error: str = ""
+) -> None:
+    """Tell all who listen how the stage ended."""
+    context.reporter.finish(stage, outcome, **facts)
+    STAGES.record(run=context.name, stage=stage, outcome=outcome)
+    level = logging.ERROR if error else logging.INFO
+    event(_LOG, "stage_end", level, outcome=outcome, seconds=round(seconds, 3), error=error, **facts)

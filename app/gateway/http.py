@@ -15,23 +15,26 @@ from starlette.exceptions import HTTPException
 from app.gateway.failures import error_response, from_validation
 from app.gateway.job import chat_job, completion_job, render
 from app.gateway.metrics import CONTENT_TYPE
+from app.gateway.requests import REQUEST_ID_HEADER, Tracked
 from app.gateway.schema import ChatBody, CompletionBody, TokenizeBody
 from app.gateway.service import REVISION_HEADER, Service
 from app.gateway.shapes import ChatShape, CompletionShape
 from cluster.errors import HanlinError, RequestError, UnavailableError
+from cluster.observe.logs import event
 
 _LOG = logging.getLogger(__name__)
 _READY_SECONDS = 2.0
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(service: Service, lifespan: Lifespan | None = None) -> FastAPI:
-    """The endpoint as an ASGI application."""
+def create_app(service: Service, lifespan: Lifespan | None = None, answer_id: bool = True) -> FastAPI:
+    """The endpoint as an ASGI application. `answer_id`: whether it sends X-Request-Id itself (requests.py)."""
     app = FastAPI(title="Hanlin", docs_url=None, redoc_url=None, lifespan=lifespan)
     _add_answers(app, service)
     _add_models(app, service)
     _add_health(app, service)
     _add_errors(app, service)
+    app.add_middleware(Tracked, answer_id=answer_id)
     return app
 
 
@@ -125,7 +128,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
                     async with asyncio.timeout(_READY_SECONDS):
                         service.metrics.set_engine(model, route.revision, await service.upstream.stats(route.app))
                 except (UnavailableError, TimeoutError):
-                    _LOG.warning("engine_silent model=%s revision=%s", model, route.revision)
+                    event(_LOG, "engine_silent", logging.WARNING, model=model, revision=route.revision)
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
 
@@ -158,9 +161,12 @@ def _add_errors(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, _: Exception) -> Response:
-        return answer(request, HanlinError("the endpoint failed on this request", "", "look at the gateway's log"))
+        response = answer(request, HanlinError("the endpoint failed on this request", "", "look at the gateway's log"))
+        if request_id := request.scope.get("hanlin_request_id"):
+            response.headers[REQUEST_ID_HEADER] = request_id  # this answer is sent from outside of Tracked
+        return response
 
 
 def _counted(service: Service, endpoint: str, response: Response) -> Response:
-    service.metrics.requests.labels(endpoint, str(response.status_code)).inc()
+    service.metrics.answered(endpoint, response.status_code, response.headers.get(REVISION_HEADER, ""))
     return response

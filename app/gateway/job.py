@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.gateway.models import Served
 from app.gateway.schema import ChatBody, ChatMessage, CompletionBody, SamplingBody
 from cluster.errors import ContextLengthError, RequestError
+from cluster.observe.logs import context_fact
 from workloads.serving.engine.base import Request, Sampling
 
 MAX_CHOICES = 256
@@ -100,6 +101,8 @@ def _job(
             sampling=replace(sampling, seed=(seed + choice) % 2**64),
             stop_token_ids=frozenset(card.stop_token_ids),
             deadline=deadline,
+            origin=context_fact("request_id"),
+            traceparent=context_fact("traceparent"),
         )
         for index, tokens in enumerate(prompts)
         for choice in range(choices)

@@ -1,4 +1,8 @@
-"""What the gateway counts, for Prometheus. Names are `hanlin_<noun>_<unit>` and frozen by tests/contract/test_http.py."""
+"""What the gateway counts, for Prometheus. Names are `hanlin_<noun>_<unit>` and frozen by tests/contract/test_http.py.
+
+A scrape of the page reaches one gateway of several; what alerts need goes to Ray's metrics agents too, where each has its
+own series (cluster/observe/metrics.py).
+"""
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -10,6 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from cluster.observe.metrics import SERVING_FIRST_TOKEN, SERVING_ONGOING, SERVING_REQUESTS, SERVING_SECONDS
 from workloads.serving.engine.base import Stats
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -44,6 +49,24 @@ class Metrics:
                 ("busy_seconds", "time spent in steps"),
             )
         }
+
+    def answered(self, endpoint: str, status: int, revision: str) -> None:
+        """A status went out; `revision` is empty where none was asked."""
+        self.requests.labels(endpoint, str(status)).inc()
+        SERVING_REQUESTS.record(endpoint=endpoint, status=str(status), revision=revision)
+
+    def first_token(self, endpoint: str, model: str, revision: str, seconds: float) -> None:
+        self.first_token_seconds.labels(endpoint, model, revision).observe(seconds)
+        SERVING_FIRST_TOKEN.record(seconds, endpoint=endpoint, revision=revision)
+
+    def whole(self, endpoint: str, model: str, revision: str, seconds: float) -> None:
+        """An answer came to its end after `seconds`."""
+        self.request_seconds.labels(endpoint, model, revision).observe(seconds)
+        SERVING_SECONDS.record(seconds, endpoint=endpoint, revision=revision)
+
+    def set_ongoing(self, requests: int) -> None:
+        self.ongoing.set(requests)
+        SERVING_ONGOING.record(requests)
 
     def set_engine(self, model: str, revision: str, stats: Stats) -> None:
         """What an engine said of itself."""

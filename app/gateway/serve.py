@@ -16,6 +16,7 @@ from app.gateway.routes import Route, Table
 from app.gateway.service import Service
 from app.gateway.upstream import ServeUpstream
 from cluster.errors import AddressError, UnavailableError
+from cluster.observe import logs
 from workloads.serving.deploy import start_http
 from workloads.serving.spec import ServingSpec
 
@@ -28,10 +29,11 @@ class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
     def __init__(self, request_seconds: float) -> None:
+        logs.start("stderr")
         self._service = Service(ServeUpstream(), request_seconds)
 
     def __serve_build_asgi_app__(self) -> Any:
-        return create_app(self._service, self._lifespan)
+        return create_app(self._service, self._lifespan, answer_id=False)  # Serve's proxy does
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:

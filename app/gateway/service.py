@@ -23,6 +23,7 @@ from app.gateway.schema import SamplingBody
 from app.gateway.shapes import Shape, usage
 from app.gateway.upstream import Upstream
 from cluster.errors import HanlinError
+from cluster.observe.metrics import SERVING_BROKEN
 
 _LOG = logging.getLogger(__name__)
 REVISION_HEADER = "x-hanlin-revision"
@@ -102,11 +103,11 @@ class _Timer:
             async with aclosing(events):
                 async for index, piece in events:
                     if first:
-                        metrics.first_token_seconds.labels(*names).observe(time.monotonic() - self._started)
+                        metrics.first_token(*names, time.monotonic() - self._started)
                         first = False
                     metrics.generated_tokens.labels(*names[1:]).inc(piece.tokens)
                     yield index, piece
-            metrics.request_seconds.labels(*names).observe(time.monotonic() - self._started)
+            metrics.whole(*names, time.monotonic() - self._started)
         except (GeneratorExit, asyncio.CancelledError):
             metrics.disconnects.inc()
             raise
@@ -115,7 +116,7 @@ class _Timer:
 
     def _change(self, by: int) -> None:
         self._service._ongoing += by
-        self._service.metrics.ongoing.set(self._service._ongoing)
+        self._service.metrics.set_ongoing(self._service._ongoing)
 
 
 async def _merge(answers: Sequence[AsyncGenerator[Piece, None]]) -> AsyncGenerator[Event, None]:
@@ -180,6 +181,7 @@ async def _lines(
                 yield _event(shape.chunk([], usage(job.prompt_tokens, tokens)))
             yield b"data: [DONE]\n\n"
         except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
+            SERVING_BROKEN.record(revision=job.served.revision)
             if not isinstance(error, HanlinError):
                 _LOG.exception("stream_failed")
                 error = HanlinError("the answer broke off", "", "send the request again")

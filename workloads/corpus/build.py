@@ -8,6 +8,7 @@ from itertools import chain
 
 from cluster.artifacts import Draft
 from cluster.errors import InputError
+from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
 from workloads.corpus.duplicates import Losers, find_exact
@@ -26,7 +27,7 @@ from workloads.corpus.write import write_all
 
 def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found; answers facts to show."""
-    progress = Progress(context.reporter, stage)
+    progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
     blocks = read_blocks(plan(found.files, spec.split_bytes), spec.max_line_bytes, progress.read)
@@ -44,6 +45,7 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     kept = survey(blocks, fates)
     heldout = heldout_below(spec.heldout_share, kept)
     tally = tally_all(blocks, fates, heldout)
+    _count(context.name, tally)
     _refuse_nothing(tally, found)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location)
     report = build_report(context.name, spec, tally)
@@ -52,6 +54,12 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     draft.counts.update(report.counts)
     progress.done(report.counts["documents_read"])
     return {"kept": report.counts["documents_kept"], "of": report.counts["documents_read"]}
+
+
+def _count(run: str, tally: Tally) -> None:
+    CORPUS_KEPT.record(tally.kept, run=run)
+    for rule, count in tally.dropped().items():
+        CORPUS_DROPPED.record(count, run=run, rule=rule)
 
 
 def _refuse_nothing(tally: Tally, found: Found) -> None:
@@ -76,10 +84,11 @@ def _refuse_nothing(tally: Tally, found: Found) -> None:
 class Progress:
     """Tells documents per second over the whole stage, and the step it is at."""
 
-    def __init__(self, reporter: Reporter, stage: str) -> None:
-        self._reporter, self._stage, self._read = reporter, stage, 0
+    def __init__(self, reporter: Reporter, stage: str, run: str) -> None:
+        self._reporter, self._stage, self._run, self._read = reporter, stage, run, 0
 
     def read(self, records: int) -> None:
+        CORPUS_READ.record(records - self._read, run=self._run)
         self._read = records
         self._reporter.advance(self._stage, records, step="reading")
 

@@ -4,23 +4,31 @@ It shares its event loop with Serve, so nothing here blocks; the engine steps in
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 
 from cluster import storage
 from cluster.artifacts import Artifact, Manifest
 from cluster.errors import UnavailableError
+from cluster.observe import logs
+from cluster.observe.metrics import SERVING_RUNNING, SERVING_SLOTS, SERVING_TOKENS, SERVING_WAITING
+from cluster.observe.traces import start_span
 from workloads.serving.card import ModelCard, read_card
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Stats
+
+_LOG = logging.getLogger(__name__)
 
 
 class Replica:
     """Loads a model artifact, every byte checked against its manifest, and answers for it."""
 
     def __init__(self, uri: str, manifest: bytes, revision: str, engine: str, settings: EngineSettings) -> None:
-        started = time.monotonic()
+        logs.start("stderr")
+        started, self._revision, self._tokens_told = time.monotonic(), revision, 0
         artifact = Artifact(storage.locate(uri), Manifest.from_json(manifest))
         folder = artifact.local_folder()
         self._engine = load_engine(engine, folder, settings)
@@ -34,11 +42,13 @@ class Replica:
         Closing the stream cancels the request. Sending every token of many streams by itself costs more processor time
         than computing it (measured, see benchmarks/serving.py), while nobody sees a pause of a few hundredths of a second.
         """
-        yield Chunk()
+        leg = _Leg(request, self._revision)
         sent = 0.0
-        chunks = self._engine.generate(request)
+        chunks = self._engine.generate(replace(request, traceparent=leg.span.traceparent))
         try:
+            yield Chunk()
             async for chunk in chunks:
+                leg.see(chunk)
                 yield chunk
                 if chunk.finish is None and pause:
                     if sent and (wait := sent + pause - time.monotonic()) > 0:
@@ -46,6 +56,7 @@ class Replica:
                     sent = time.monotonic()
         finally:
             await chunks.aclose()
+            leg.end()
 
     async def card(self) -> ModelCard:
         return self._card
@@ -55,9 +66,46 @@ class Replica:
 
     async def check_health(self) -> None:
         """Serve asks this; raising makes it replace the replica."""
+        self._measure()
         if not self._engine.alive:
             raise UnavailableError("the engine's thread has ended")
+
+    def _measure(self) -> None:
+        """To Ray's metrics agent; Serve asks for the health every few seconds."""
+        stats = self._engine.stats()
+        for metric, value in ((SERVING_RUNNING, stats.running), (SERVING_WAITING, stats.waiting), (SERVING_SLOTS, stats.slots)):
+            metric.record(value, revision=self._revision)
+        SERVING_TOKENS.record(stats.generated_tokens - self._tokens_told, revision=self._revision)
+        self._tokens_told = stats.generated_tokens
 
     def __del__(self) -> None:
         if engine := getattr(self, "_engine", None):
             engine.close()
+
+
+class _Leg:
+    """The replica's part of one request: a span and a line of log."""
+
+    def __init__(self, request: Request, revision: str) -> None:
+        self.span = start_span("replica.generate", request.traceparent, request_id=request.origin, revision=revision)
+        self._request, self._revision, self._started = request, revision, time.monotonic()
+        self._tokens, self._finish = 0, ""
+
+    def see(self, chunk: Chunk) -> None:
+        self._tokens += len(chunk.token_ids)
+        self._finish = chunk.finish or ""
+
+    def end(self) -> None:
+        finish = self._finish or "cancelled"
+        whole = finish in ("stop", "length", "cancelled")
+        self.span.end("" if whole else finish, generated_tokens=self._tokens, finish=finish)
+        logs.event(
+            _LOG,
+            "generated",
+            logging.INFO if whole else logging.WARNING,
+            request_id=self._request.origin,
+            revision=self._revision,
+            tokens=self._tokens,
+            finish=finish,
+            seconds=round(time.monotonic() - self._started, 4),
+        )

@@ -33,7 +33,7 @@ def train(
         _tell_plan(job, counts, last, context)
         from workloads.training.elastic import train_on_workers  # Ray Train: not needed where the last step is done
 
-        ending = train_on_workers(job, context)
+        ending = train_on_workers(job, context, last.state.seconds if last else 0.0)
         last = _newest(job, context)
         if ending != "finished" or last is None or not last.state.finished:
             raise TrainingError("training ended before its last step", "its last checkpoint stands", "run again to go on")

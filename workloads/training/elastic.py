@@ -19,10 +19,10 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from ray.train.v2._internal.execution.worker_group import ExecutionGroup
-from ray.util.metrics import Gauge
 
 from cluster import storage
 from cluster.errors import HanlinError, Interrupted, TrainingError
+from cluster.observe import metrics
 from cluster.observe.board import Board, open_board
 from cluster.observe.progress import Value
 from cluster.session import largest_machine_cpus, reachable_resources, require
@@ -31,7 +31,7 @@ from workloads.training.communicator import Alone, Communicator, TorchGroup
 from workloads.training.job import Job, run_job
 from workloads.training.leave import WorkerLeft, told_to_leave, training, watch_sigterm
 from workloads.training.loop import Ending
-from workloads.training.metrics import StepRecord
+from workloads.training.metrics import StepRecord, goodput
 from workloads.training.tracking import Tracking
 
 STAGE = "training"
@@ -50,8 +50,16 @@ class Outcome:
     error: HanlinError | None = None
 
 
-def train_on_workers(job: Job, context: StageContext) -> Ending:
-    """Run the job on `spec.workers` processes and wait.
+@dataclass(frozen=True)
+class Start:
+    """When the driver began (Unix time), and the seconds of training that were done before."""
+
+    time: float
+    seconds_before: float
+
+
+def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.0) -> Ending:
+    """Run the job on `spec.workers` processes and wait. `seconds_before`: those of the checkpoint it goes on from.
 
     Raises Interrupted after Ctrl-C or SIGTERM in this process, once the workers have left a checkpoint; ResourceError for
     more than the cluster has; TrainingError after more lost workers than `max_failures`.
@@ -63,7 +71,7 @@ def train_on_workers(job: Job, context: StageContext) -> Ending:
     with open_board(context.reporter) as board:
         trainer = TorchTrainer(
             _worker,  # type: ignore[arg-type]  # Ray's stub forgets the return value that Result.return_value hands on
-            train_loop_config={"job": job, "board": board, "threads": cpus},
+            train_loop_config={"job": job, "board": board, "threads": cpus, "start": Start(time.time(), seconds_before)},
             torch_config=TorchConfig(timeout_s=_COLLECTIVE_TIMEOUT_S),
             scaling_config=ScalingConfig(
                 num_workers=workers,
@@ -79,9 +87,16 @@ def train_on_workers(job: Job, context: StageContext) -> Ending:
                 callbacks=[_WatchSigterm()],  # type: ignore[list-item]
             ),
         )
+        metrics.TRAINING_RUNS.record(1, run=job.run)
         try:
             return _wait(_InBackground(trainer.fit), board)
+        except Interrupted:
+            raise
+        except HanlinError as error:
+            metrics.TRAINING_FAILURES.record(run=job.run, reason=error.code)
+            raise
         finally:
+            metrics.TRAINING_RUNS.record(0, run=job.run)
             storage.delete_folder(scratch)
 
 
@@ -168,7 +183,7 @@ def _worker(config: dict[str, Any]) -> Outcome:
     first = context.get_world_rank() == 0
     group: Communicator = TorchGroup() if context.get_world_size() > 1 else Alone()
     device = get_device() if job.spec.gpus_per_worker else torch.device("cpu")
-    listener = _Posting(config["board"], job, first)
+    listener = _Posting(config["board"], job, first, config["start"])
     try:
         with training():
             ending = run_job(job, group, device, listener)
@@ -186,20 +201,19 @@ def _worker(config: dict[str, Any]) -> Outcome:
 class _Posting:
     """A listener that posts to the driver's board, to Prometheus (through Ray) and, where a URI is given, to MLflow."""
 
-    def __init__(self, board: Board, job: Job, first: bool) -> None:
-        self._board = board
+    def __init__(self, board: Board, job: Job, first: bool, start: Start) -> None:
+        self._board, self._run, self._start = board, job.run, start
         self._facts: dict[str, Value] = {}
         self._next_post = 0.0
         self._answer: Any = None
         self._stop = False
         self._tracking = Tracking(job.spec.tracking_uri if first else "", job.run, job.work.fingerprint, self.note)
-        self._loss = Gauge("hanlin_training_loss_nats", "Loss per token", ("run",))
-        self._speed = Gauge("hanlin_training_tokens_per_second", "Valid targets trained on per second", ("run",))
-        for gauge in (self._loss, self._speed):
-            gauge.set_default_tags({"run": job.run})
+        if first:
+            metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=job.run)
 
     def step(self, record: StepRecord) -> None:
         self._facts["loss"], self._facts["lr"] = record.loss, record.learning_rate
+        metrics.TRAINING_STEP_TIME.record(time.time(), run=self._run)
         now = time.monotonic()
         if now >= self._next_post:
             self._next_post = now + _POST_S
@@ -209,10 +223,12 @@ class _Posting:
         self._facts |= {"loss": record.loss, "lr": record.learning_rate, "mfu": record.mfu}
         if record.heldout_bits_per_character is not None:
             self._facts["heldout_bits_per_character"] = record.heldout_bits_per_character
-        self._loss.set(record.loss)
-        self._speed.set(record.tokens_per_second)
+        self._measure(record)
         self._tracking.log(record)
         self._post(record)
+
+    def saved(self, step: int) -> None:
+        metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=self._run)
 
     def note(self, text: str) -> None:
         self._facts["note"] = text
@@ -228,6 +244,19 @@ class _Posting:
 
     def close(self) -> None:
         self._tracking.close()
+
+    def _measure(self, record: StepRecord) -> None:
+        now = time.time()
+        stand = goodput(record.seconds, self._start.seconds_before, now - self._start.time)
+        for metric, value in (
+            (metrics.TRAINING_STEPS, record.step),
+            (metrics.TRAINING_TOKENS, record.tokens),
+            (metrics.TRAINING_LOSS, record.loss),
+            (metrics.TRAINING_SPEED, record.tokens_per_second),
+            (metrics.TRAINING_STEP_TIME, now),
+            (metrics.TRAINING_GOODPUT, stand),
+        ):
+            metric.record(value, run=self._run)
 
     def _post(self, record: StepRecord) -> None:
         total = round(record.expected_steps * record.tokens / record.step)

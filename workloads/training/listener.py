@@ -14,6 +14,9 @@ class Listener(Protocol):
     def line(self, record: StepRecord) -> None:
         """A line of metrics was kept (told by rank 0)."""
 
+    def saved(self, step: int) -> None:
+        """A checkpoint of this step is committed (told by rank 0)."""
+
     def note(self, text: str) -> None:
         """Something worth telling that is no metric."""
 
@@ -29,6 +32,7 @@ class Unheard:
 
     def step(self, record: StepRecord) -> None: ...
     def line(self, record: StepRecord) -> None: ...
+    def saved(self, step: int) -> None: ...
     def note(self, text: str) -> None: ...
 
     def stop_wanted(self) -> bool:

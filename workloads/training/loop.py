@@ -11,7 +11,7 @@ from typing import Literal
 
 from transformers import PreTrainedModel
 
-from cluster.errors import HanlinError, TrainingError
+from cluster.errors import HanlinError, LossError
 from workloads.models.folder import named_weights
 from workloads.training.checkpoint import CheckpointStore, Content, LoopState, with_random_state
 from workloads.training.communicator import Communicator
@@ -65,7 +65,7 @@ class Run:
     def train(self) -> Ending:
         """Run to the end, or to the step boundary after a stop was asked for, and leave a checkpoint there.
 
-        Raises TrainingError where the loss is no longer a number, and whatever made a checkpoint fail, after all processes
+        Raises LossError where the loss is no longer a number, and whatever made a checkpoint fail, after all processes
         have stopped.
         """
         self._begin()
@@ -93,7 +93,7 @@ class Run:
         batches = self._course.feed.batches(step, self._group.rank, self._group.size)
         result = self._step.run(batches, rate, self._signals())
         if not math.isfinite(result.loss) or not math.isfinite(result.gradient_norm):
-            raise TrainingError(
+            raise LossError(
                 f"the loss of step {step} is not a number any more",
                 "the last checkpoint before it stands",
                 "lower `training.learning_rate`, or set `training.clip`",
@@ -192,6 +192,7 @@ class Run:
         try:
             self._course.checkpoints.save(content)
             self._saved = self.state.step
+            self._listener.saved(self._saved)
         except HanlinError as error:
             self._failure = error
 

@@ -79,6 +79,12 @@ def bits_per_character(loss: float, tokens: int, characters: int) -> float:
     return loss / math.log(2) * tokens / max(1, characters)
 
 
+def goodput(seconds: float, seconds_before: float, elapsed: float) -> float:
+    """Share of the `elapsed` seconds since the driver began that went into steps that stand: `seconds` of training so far,
+    `seconds_before` of them done when it began. Waiting, restarts and steps lost with a process count against it."""
+    return min(1.0, max(0.0, seconds - seconds_before) / max(elapsed, 1e-9))
+
+
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     """FLOP/s that this process can reach at best: the data sheet's for a known GPU, else a short matrix product's."""
     if device.type == "cuda":

@@ -114,6 +114,15 @@ def test_chat_with_the_openai_client(served: Served) -> None:
     assert events[-1].usage == whole.usage
 
 
+def test_a_request_id_comes_back_once(served: Served) -> None:
+    """Serve's proxy sends it already; and without one it makes one."""
+    body = {"model": "tiny", "messages": QUESTION, "max_tokens": 2}
+    given = httpx.post(f"{served.url}/v1/chat/completions", json=body, headers={"X-Request-Id": "shop-42"}, timeout=60)
+    assert given.headers.get_list("x-request-id") == ["shop-42"]
+    made = httpx.post(f"{served.url}/v1/chat/completions", json=body | {"stream": True}, timeout=60)
+    assert len(made.headers.get_list("x-request-id")) == 1
+
+
 def test_completions_are_those_of_the_model(served: Served) -> None:
     tokens = httpx.post(f"{served.url}/v1/tokenize", json={"model": "tiny", "prompt": "青石镇"}).json()["tokens"]
     expected = greedy_tokens(served.models["1"], tokens, 12)

@@ -28,6 +28,7 @@ class Meddler(Unheard):
         self._stop, self._fail, self._leave = stop, fail, leave
         self.seen = 0
         self.notes: list[str] = []
+        self.saves: list[int] = []
 
     def _look(self, record: StepRecord) -> None:
         self.seen = record.step
@@ -39,6 +40,9 @@ class Meddler(Unheard):
 
     def line(self, record: StepRecord) -> None:
         self._look(record)
+
+    def saved(self, step: int) -> None:
+        self.saves.append(step)
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -33,7 +33,8 @@ class Sampling:
 class Request:
     """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again.
 
-    `deadline` is seconds since the epoch (0: none). A smaller `priority` is admitted first.
+    `deadline` is seconds since the epoch (0: none). A smaller `priority` is admitted first. `origin` is the id of the HTTP
+    request that this one belongs to, `traceparent` its place in a trace: for logs and traces alone.
     """
 
     id: str
@@ -44,6 +45,8 @@ class Request:
     priority: int = 0
     deadline: float = 0.0
     resume_tokens: tuple[int, ...] = ()
+    origin: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from cluster.errors import UnavailableError, UserError
+from cluster.observe.traces import start_span
 from workloads.serving.engine.base import (
     Capabilities,
     Chunk,
@@ -72,14 +73,22 @@ class TorchEngine(Engine):
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
         running = Running(request, Stream(), request.token_ids + request.resume_tokens)
+        span = start_span("engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine)
         self._commands.put(lambda: self._enqueue(running))
-        finished = False
+        finished, tokens = False, 0
+        ended: Finish | None = None
         try:
             while not finished:
                 chunk = await running.stream.next()
-                finished = chunk.finish is not None
+                if not tokens and chunk.token_ids:
+                    span.event("first_token")
+                tokens += len(chunk.token_ids)
+                finished, ended = chunk.finish is not None, chunk.finish
                 yield chunk
         finally:
+            span.end(
+                "" if ended in (None, "stop", "length") else ended, prompt_tokens=len(running.prompt), generated_tokens=tokens
+            )
             if not finished:
                 self.cancel(request.id)
 

@@ -1,0 +1,1 @@
+"""What watches a cluster: Prometheus' configuration, alert rules and Grafana dashboards. Runs nothing itself."""
