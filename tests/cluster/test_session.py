@@ -22,7 +22,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_more_than_the_session_has_is_refused_in_one_line(ray_session: Session) -> None:
     require(cpus=1)
-    with pytest.raises(ResourceError, match=r"asks for 8 GPUs; this session has 0; lower"):
+    with pytest.raises(ResourceError, match=r"asks for 8 GPUs; this cluster has 0 at most; lower"):
         require(gpus=8, for_what="training")
 
 

@@ -139,7 +139,7 @@ def test_a_model_with_a_changed_byte_is_refused(context: StageContext) -> None:
 def test_eight_gpus_on_a_laptop_are_refused_at_once(ray_session: Session, listening: tuple[StageContext, Listening]) -> None:
     context, reporter = listening
     spec = QUICK.model_copy(update={"workers": 8, "global_batch": 64, "gpus_per_worker": 1, "cpus_per_worker": 1})
-    with pytest.raises(ResourceError, match=r"8 workers asks for 8 GPUs; this session has 0; lower") as error:
+    with pytest.raises(ResourceError, match=r"8 workers asks for 8 GPUs; this cluster has 0 at most; lower") as error:
         _train(context, spec)
     assert "\n" not in str(error.value)
     assert "model" in reporter.notes  # what it would have cost was told before
