@@ -25,6 +25,8 @@ VERBS = {
     "models": {"list", "show", "promote", "rollback", "audit"},
     "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
+    "backup": {"to", "--store", "--recipe", "--artifacts"},
+    "restore": {"source", "--store", "--recipe", "--replace"},
     "demo": {"--folder", "--keep", "--set", "--address", "--cpus"},
 }
 
