@@ -92,6 +92,7 @@ def test_every_backup_is_a_new_folder(used: Place, tmp_path: Path) -> None:
     assert open_backup(str(tmp_path / "backups")).location.path == second.location.path
 
 
+@pytest.mark.slow  # the S3 server of the tests takes a second for what a real one does in milliseconds
 def test_on_s3_and_back(used: Place, make_place: MakePlace, s3_bucket: str) -> None:
     bucket, _, query = s3_bucket.partition("?")
     make_backup(used.source, f"{bucket}/backups?{query}", "copy", silent)
