@@ -11,6 +11,7 @@ from app.registry.registry import open_registry
 from app.registry.revision import Revision
 from cluster.errors import Interrupted
 from cluster.stage import StageContext
+from workloads.serving.spec import ServingSpec
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,21 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     context.before_work()
     context.reporter.start("endpoint", "")
     try:
-        application = deploy_revision(recipe.serving, model, revision.name)
-        url = start_gateway(recipe.serving, single_route(revision.model, revision.name, application))
-        wait_ready(url)
+        spec = _with_files(recipe.serving, context)
+        application = deploy_revision(spec, model, revision.name)
+        url = start_gateway(spec, single_route(revision.model, revision.name, application))
+        wait_ready(url, certificate=spec.tls_certificate)
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
     finally:
         stop_gateway()
         remove_revision(revision.name)
+
+
+def _with_files(spec: ServingSpec, context: StageContext) -> ServingSpec:
+    """The spec with its files' paths made absolute; they may be relative to the recipe."""
+    files = {"tls_certificate": spec.tls_certificate, "tls_key": spec.tls_key}
+    return spec.model_copy(update={key: context.resolve(path) for key, path in files.items() if path})
 
 
 def wait_for_end() -> None:

@@ -1,8 +1,9 @@
 """The one place that reads the environment for others. Never prints or returns a secret's value to a log."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 NODE_ADDRESS = "HANLIN_NODE_ADDRESS"
@@ -46,6 +47,27 @@ def set_token_mode(token: str = "") -> None:
     os.environ["RAY_AUTH_MODE"] = "token"
     if token:
         os.environ["RAY_AUTH_TOKEN"] = token
+
+
+@contextlib.contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set a variable for the time of a block, also for the processes that are started in it."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def ray_tls_files() -> dict[str, str]:
+    """The files that Ray's TLS needs, by the variable that names them, empty where it names none; {} where TLS is off."""
+    if os.environ.get("RAY_USE_TLS", "0").lower() not in ("1", "true"):
+        return {}
+    return {name: os.environ.get(name, "") for name in ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")}
 
 
 def python_first_on_path() -> None:

@@ -11,15 +11,17 @@ import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import psutil
 
 from cluster import environment
-from cluster.errors import AddressError, Interrupted, ResourceError, TokenError
+from cluster.errors import AddressError, Interrupted, ResourceError, TokenError, UserError
+from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
 _OBJECT_STORE_BYTES = 2 << 30  # a private session shares the machine with a person; larger blocks spill to disk
@@ -41,9 +43,11 @@ def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterat
     """Be a Ray driver for the time of the block.
 
     `address`: `host:port` of a cluster, else RAY_ADDRESS (set inside a submitted job), else a private session with
-    `cpus` logical processors (0: all), token authentication on and its dashboard on loopback (Ray's own ports listen on all interfaces and ask for the token).
-    Raises AddressError or TokenError where the cluster does not answer or refuses the token.
+    `cpus` logical processors (0: all), token authentication on and every port on loopback.
+    Raises AddressError or TokenError where the cluster does not answer or refuses the token, UserError where TLS is on for
+    Ray (RAY_USE_TLS=1) and its files are not there.
     """
+    require_tls_files()
     address = address or environment.ray_address()
     if address:
         yield from _join(address)
@@ -57,21 +61,29 @@ def _join(address: str) -> Iterator[Session]:
     if environment.has_token():
         use_token()
     _probe(address)
-    try:
-        ray.init(
-            address=address,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _node_ip_address=environment.node_address() or None,  # else Ray prefers the head's raylet, and dies with it
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise _unreachable(address) from error
-    try:
-        quiet_ray_data()
-        with stop_on_sigterm():  # after ray.init, which takes the signal for itself
-            yield _describe(address, private=False)
-    finally:
-        ray.shutdown()
+    with _like_the_cluster(address):
+        try:
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                _node_ip_address=environment.node_address() or None,  # else Ray prefers the head's raylet, and dies with it
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise _unreachable(address) from error
+        try:
+            quiet_ray_data()
+            with stop_on_sigterm():  # after ray.init, which takes the signal for itself
+                yield _describe(address, private=False)
+        finally:
+            ray.shutdown()
+
+
+def _like_the_cluster(address: str) -> AbstractContextManager[None]:
+    """A driver of another process's private session is on loopback too; else they could not reach each other."""
+    host, _, port = address.rpartition(":")
+    on_loopback = port.isdigit() and listens_on_loopback_only(host.strip("[]"), int(port))
+    return loopback_only() if on_loopback else nullcontext()
 
 
 def _probe(address: str) -> None:
@@ -108,23 +120,24 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
     import ray
 
     folder = tempfile.mkdtemp(prefix="hl-", dir="/tmp")  # short: Ray's socket paths must stay under 107 bytes
-    try:
-        ray.init(
-            address="local",
-            num_cpus=cpus or None,
-            include_dashboard=dashboard,
-            dashboard_host="127.0.0.1",
-            object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _temp_dir=folder,
-        )
-        quiet_ray_data()
-        with stop_on_sigterm():
-            yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+    with loopback_only():
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus or None,
+                include_dashboard=dashboard,
+                dashboard_host="127.0.0.1",
+                object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                _temp_dir=folder,
+            )
+            quiet_ray_data()
+            with stop_on_sigterm():
+                yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
+        finally:
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _describe(address: str, private: bool, log_folder: str = "") -> Session:
@@ -170,6 +183,17 @@ def use_token(token: str = "") -> None:
 
     _raylet.Config.initialize("")  # type: ignore[attr-defined]
     _raylet.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[attr-defined]
+
+
+def require_tls_files() -> None:
+    """Where TLS is on for Ray, all three files must be there: Ray's own processes would only die of it. Raises UserError."""
+    for name, path in environment.ray_tls_files().items():
+        if not path or not Path(path).is_file():
+            raise UserError(
+                f"RAY_USE_TLS is on and {name} names {path or 'nothing'}",
+                "a PEM file of this machine",
+                "see docs/security.md, or unset RAY_USE_TLS",
+            )
 
 
 def quiet_ray_data() -> None:

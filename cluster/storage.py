@@ -200,6 +200,23 @@ def download(source: Location, target: Path) -> None:
         fs.copy_files(source.path, str(target), source_filesystem=source.filesystem)
 
 
+def copy_folder(source: Location, target: Location) -> None:
+    """Copy a folder to another place, also of another kind."""
+    with plain_errors("copying to", target):
+        target.filesystem.create_dir(target.path, recursive=True)
+        fs.copy_files(source.path, target.path, source_filesystem=source.filesystem, destination_filesystem=target.filesystem)
+
+
+def download_file(source: Location, target: Path) -> None:
+    """Copy one file to this machine."""
+    with (
+        plain_errors("reading", source),
+        source.filesystem.open_input_stream(source.path, compression=None) as reader,
+        target.open("wb") as writer,
+    ):
+        shutil.copyfileobj(reader, writer, _BLOCK)
+
+
 def move_folder(source: Location, target: Location, last: str) -> None:
     """Move a folder within its filesystem; StorageError where something is in the way. An object store cannot rename: there
     the store copies the files, takes away others of that place, and copies `last` when all else is there to be found."""

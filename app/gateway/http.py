@@ -62,7 +62,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         if (body.prompt is None) == (body.messages is None):
             raise RequestError("neither prompt nor messages, or both", "one of them", "send one", param="prompt")
         if body.messages is not None:
-            tokens = await served.encode(render(body.messages, served), special=False)
+            tokens = await served.encode_prompt(render(body.messages, served))
         else:
             tokens = await served.encode(body.prompt or "", special=body.add_special_tokens)
         data = {

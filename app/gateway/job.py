@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from app.gateway.models import Served
 from app.gateway.schema import ChatBody, ChatMessage, CompletionBody, SamplingBody
+from app.gateway.shield import Prompt
 from cluster.errors import ContextLengthError, RequestError
 from cluster.observe.logs import context_fact
 from workloads.serving.engine.base import Request, Sampling
@@ -36,8 +37,9 @@ class Job:
 
 
 async def chat_job(body: ChatBody, served: Served, seconds: float) -> Job:
-    """Raises RequestError for messages that the template refuses, ContextLengthError."""
-    prompt = await served.encode(render(body.messages, served), special=False)
+    """What the messages say stays text, also where it spells a control token such as `<|im_start|>`; only the template
+    writes those. Raises RequestError for messages that the template refuses, ContextLengthError."""
+    prompt = await served.encode_prompt(render(body.messages, served))
     wanted = body.max_completion_tokens or body.max_tokens
     logprobs = (body.top_logprobs or 0) if body.logprobs else None
     if body.top_logprobs and not body.logprobs:
@@ -47,7 +49,9 @@ async def chat_job(body: ChatBody, served: Served, seconds: float) -> Job:
 
 
 async def completion_job(body: CompletionBody, served: Served, seconds: float) -> Job:
-    """Raises RequestError for an empty prompt, ContextLengthError."""
+    """A raw prompt is taken as it is: the name of a control token in it is that token, since who sends one has no template
+    to write it for him. Do not put strangers' text into it; chat is for that. Raises RequestError for an empty prompt,
+    ContextLengthError."""
     prompts = tuple([await _prompt_tokens(each, served) for each in body.prompts])
     if not prompts or not all(prompts):
         raise RequestError("an empty prompt", "at least one token", "send some text", param="prompt")
@@ -65,7 +69,7 @@ async def completion_job(body: CompletionBody, served: Served, seconds: float) -
     return replace(job, echo=texts, requests=asked)
 
 
-def render(messages: list[ChatMessage], served: Served) -> str:
+def render(messages: list[ChatMessage], served: Served) -> Prompt:
     """The prompt of a conversation."""
     for message in messages:
         message.check()

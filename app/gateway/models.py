@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass
 
 from app.gateway.routes import Route, Table, choose
+from app.gateway.shield import Prompt
 from app.gateway.template import ChatTemplate
 from app.gateway.upstream import Upstream
 from app.gateway.vocabulary import Vocabulary
@@ -30,6 +31,12 @@ class Served:
         if len(text) < _LONG_TEXT:
             return self.vocabulary.encode(text, special)
         return await asyncio.to_thread(self.vocabulary.encode, text, special)
+
+    async def encode_prompt(self, prompt: Prompt) -> tuple[int, ...]:
+        """Token ids of a rendered conversation: what users wrote stays text."""
+        if len(prompt.text) < _LONG_TEXT:
+            return self.vocabulary.encode_prompt(prompt)
+        return await asyncio.to_thread(self.vocabulary.encode_prompt, prompt)
 
 
 class Models:
@@ -60,6 +67,7 @@ class Models:
         if route.app not in self._loaded:
             card = await self._upstream.card(route.app)
             vocabulary = await asyncio.to_thread(Vocabulary, card.tokenizer)
-            self._loaded[route.app] = (card, vocabulary, ChatTemplate(card.chat_template, card.special_tokens))
+            template = ChatTemplate(card.chat_template, card.special_tokens, vocabulary.control_tokens)
+            self._loaded[route.app] = (card, vocabulary, template)
         card, vocabulary, template = self._loaded[route.app]
         return Served(model, route.revision, route.app, card, vocabulary, template)

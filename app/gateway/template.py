@@ -9,15 +9,15 @@ from jinja2 import TemplateError, Undefined
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.gateway.shield import Message, Prompt, Shield
 from cluster.errors import RequestError
-
-Message = Mapping[str, str]
 
 
 class ChatTemplate:
-    """A compiled chat template. `special_tokens` are its variables such as `eos_token`."""
+    """A compiled chat template. `special_tokens` are its variables such as `eos_token`; `control_tokens` the names of all
+    tokens that only the template may write."""
 
-    def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
+    def __init__(self, source: str, special_tokens: Mapping[str, str], control_tokens: Sequence[str] = ()) -> None:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols], undefined=Undefined
         )
@@ -26,17 +26,24 @@ class ChatTemplate:
         environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
         self._template = environment.from_string(source) if source else None
         self._special_tokens = dict(special_tokens)
+        self._shield = Shield([*control_tokens, *special_tokens.values()])
 
-    def render(self, messages: Sequence[Message]) -> str:
-        """The prompt, open for the assistant's answer. Raises RequestError for messages that the template refuses."""
+    def render(self, messages: Sequence[Message]) -> Prompt:
+        """The prompt, open for the assistant's answer. Raises RequestError for messages that the template refuses.
+
+        What stands in the messages stays text there: see shield.py.
+        """
         if self._template is None:
             raise RequestError("this model has no chat template", "", "use /v1/completions", param="messages")
+        covered, covers = self._shield.cover(messages)
         try:
-            return self._template.render(messages=list(messages), add_generation_prompt=True, **self._special_tokens)
+            rendered = self._template.render(messages=covered, add_generation_prompt=True, **self._special_tokens)
         except TemplateError as error:
+            reason = self._shield.uncover(str(error), covers).text
             raise RequestError(
-                f"the model's chat template refused the messages ({error})", "", "change the messages", param="messages"
+                f"the model's chat template refused the messages ({reason})", "", "change the messages", param="messages"
             ) from error
+        return self._shield.uncover(rendered, covers)
 
 
 def _refuse(message: str) -> None:

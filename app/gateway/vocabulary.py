@@ -10,6 +10,8 @@ from typing import Protocol
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
+from app.gateway.shield import Prompt
+
 
 class Detokenizer(Protocol):
     """Text of a token stream. Only what is certain comes out: never half a character."""
@@ -24,11 +26,37 @@ class Vocabulary:
     def __init__(self, tokenizer: bytes) -> None:
         self._tokenizer = Tokenizer.from_buffer(tokenizer)
         self._special = {i for i, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
+        self._plain = Tokenizer.from_buffer(tokenizer)
+        self._plain.encode_special_tokens = True  # a state of the tokenizer, so a second one: requests run beside each other
         self._bytes = self._byte_table() if _is_byte_level(tokenizer) else None
 
     def encode(self, text: str, special: bool) -> tuple[int, ...]:
         """Token ids; `special`: with the tokens that the tokenizer puts around a text by itself."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=special).ids)
+
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """The names of the tokens that are no text, such as `<|im_start|>`."""
+        return tuple(self._tokenizer.id_to_token(number) or "" for number in sorted(self._special))
+
+    def encode_prompt(self, prompt: Prompt) -> tuple[int, ...]:
+        """Token ids of a rendered conversation, without tokens of the tokenizer's own: control tokens exactly where the
+        template wrote them. A user's text that spells one gives the tokens of its letters."""
+        whole = self._tokenizer.encode(prompt.text, add_special_tokens=False)
+        made = [place for number, place in zip(whole.ids, whole.offsets, strict=True) if number in self._special]
+        if made == list(prompt.control):
+            return tuple(whole.ids)
+        token_ids: list[int] = []
+        end = 0
+        for start, stop in prompt.control:
+            token_ids += self._text(prompt.text[end:start])
+            number = self._tokenizer.token_to_id(prompt.text[start:stop])
+            token_ids += self._text(prompt.text[start:stop]) if number is None else [number]
+            end = stop
+        return tuple(token_ids + self._text(prompt.text[end:]))
+
+    def _text(self, text: str) -> list[int]:
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def decode(self, token_ids: tuple[int, ...]) -> str:
         """Text of all tokens but special ones; bytes that are no UTF-8 become U+FFFD."""

@@ -108,6 +108,11 @@ class Registry:
         """Number of entries in the audit log. Raises ArtifactError where it was changed or cut short."""
         return self.audit.verify(self._tracking.head(self.name))
 
+    def note_restored(self, source: str) -> None:
+        """Keep in the audit log that what follows comes after a restore from a backup."""
+        production = str(self._tracking.aliases(self.name).get(PRODUCTION, ""))
+        self._log("restore", production, production, f"restored from {source}")
+
     def _create(self, model: Artifact, recipe: Mapping[str, Json] | None) -> Revision:
         values = dict(recipe if recipe is not None else model.manifest.recipe)
         run_id = self._log_training(model, values)

@@ -83,6 +83,16 @@ class Tracking:
             made = client.create_model_version(revision.model, source, revision.run_id, tags, await_creation_for=0)
             return int(made.version)
 
+    def create_numbered(self, revision: Revision) -> None:
+        """Register a revision under the number that it has. Numbers only rise, so lower ones that are free stay unused."""
+        while (number := self.create(revision)) < revision.number:
+            with self._plain() as client:
+                client.delete_model_version(revision.model, str(number))
+        if number > revision.number:
+            raise StorageError(
+                f"the registry at {self.uri} gave {revision.name} the number {number}", "", "restore into an empty registry"
+            )
+
     def set_record(self, revision: Revision) -> None:
         """Keep what changed in a revision's record."""
         with self._plain() as client:

@@ -26,6 +26,8 @@ VERBS = {
     "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
     "cluster": {"up", "status", "add", "kill", "down"},
+    "backup": {"to", "--store", "--recipe", "--artifacts"},
+    "restore": {"source", "--store", "--recipe", "--replace"},
     "demo": {"--folder", "--keep", "--set", "--address", "--cpus"},
 }
 

@@ -5,11 +5,12 @@ Not for routing between them (app/gateway). Needs a Ray session (cluster/session
 
 import logging
 import socket
+import ssl
 import uuid
 from typing import Any
 
 from cluster.artifacts import Artifact
-from cluster.errors import AddressError, UnavailableError
+from cluster.errors import AddressError, UnavailableError, UserError
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Sampling
 from workloads.serving.spec import ServingSpec
 
@@ -26,6 +27,7 @@ def start_http(spec: ServingSpec) -> str:
 
     _quiet()
     running = _running_http()
+    require_certificate(spec)
     if running is None:
         require_free_port(spec.host, spec.port)
         serve.start(
@@ -34,16 +36,24 @@ def start_http(spec: ServingSpec) -> str:
                 "host": spec.host,
                 "port": spec.port,
                 "request_timeout_s": spec.request_timeout + 5,  # the gateway answers first
+                "ssl_certfile": spec.tls_certificate or None,
+                "ssl_keyfile": spec.tls_key or None,
             },
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
-    elif running != (spec.host, spec.port):
+    elif running[:2] != (spec.host, spec.port):
         raise AddressError(
             f"this Ray session serves on {running[0]}:{running[1]}, not on {spec.host}:{spec.port}",
             "one HTTP address per session",
             f"set serving.port to {running[1]}, or stop what is served",
         )
-    return f"http://{'127.0.0.1' if spec.host == '0.0.0.0' else spec.host}:{spec.port}"
+    elif running[2] != spec.tls_certificate:
+        raise AddressError(
+            f"this Ray session serves {'with another certificate' if running[2] else 'without TLS'}",
+            "one HTTP address per session, with or without TLS",
+            "stop what is served, then serve again",
+        )
+    return spec.base_url
 
 
 def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
@@ -134,11 +144,31 @@ def stop_serving() -> None:
     serve.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _running_http() -> tuple[str, int] | None:
+def _running_http() -> tuple[str, int, str] | None:
     from ray.serve.context import _get_global_client
 
     client = _get_global_client(raise_if_no_controller_running=False)
-    return (client.http_config.host, client.http_config.port) if client else None
+    if client is None:
+        return None
+    return client.http_config.host, client.http_config.port, client.http_config.ssl_certfile or ""
+
+
+def require_certificate(spec: ServingSpec) -> None:
+    """Raises UserError where the certificate and its key cannot be used; does nothing without TLS."""
+    if not spec.tls_certificate:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(spec.tls_certificate, spec.tls_key, password=_no_password)
+    except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+        raise UserError(
+            f"the certificate {spec.tls_certificate} with the key {spec.tls_key} cannot be used ({error})",
+            "two PEM files that fit together, the key without a password",
+            "check serving.tls_certificate and serving.tls_key",
+        ) from error
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password")
 
 
 def require_free_port(host: str, port: int) -> None:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import psutil
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cluster.config import Spec
 
@@ -13,6 +13,8 @@ class ServingSpec(Spec):
 
     host: str = Field("127.0.0.1", description="address that HTTP binds to; loopback unless you mean otherwise")
     port: int = Field(8000, ge=1, le=65535, description="HTTP port")
+    tls_certificate: str = Field("", description="PEM file of the endpoint's certificate (chain); empty: plain HTTP")
+    tls_key: str = Field("", description="PEM file of the certificate's private key; on the machine that serves HTTP")
     engine: Literal["torch"] = Field("torch", description="what runs the model")
     replicas: int = Field(1, ge=1, le=1000, description="copies of the model")
     cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
@@ -31,6 +33,18 @@ class ServingSpec(Spec):
     proxies: Literal["head", "every"] = Field(
         "head", description="which machines take HTTP requests; every: survives any of them"
     )
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> "ServingSpec":
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together: give both or neither")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where this machine reaches the endpoint."""
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"
 
     @property
     def engine_threads(self) -> int:

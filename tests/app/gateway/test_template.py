@@ -20,7 +20,7 @@ CONVERSATION = [
 def test_it_renders_as_transformers_does(model_folder: Path) -> None:
     reference = AutoTokenizer.from_pretrained(model_folder)
     expected = reference.apply_chat_template(CONVERSATION, tokenize=False, add_generation_prompt=True)
-    assert ChatTemplate(CHAT_TEMPLATE, {}).render(CONVERSATION) == expected
+    assert ChatTemplate(CHAT_TEMPLATE, {}).render(CONVERSATION).text == expected
     assert expected.endswith("问：在哪里？\n答：")
 
 
@@ -28,7 +28,7 @@ def test_special_tokens_are_variables() -> None:
     assert (
         ChatTemplate("{{ messages[0]['content'] }}{{ eos_token }}", {"eos_token": "<e>"})
         .render(CONVERSATION[:1])
-        .endswith("<e>")
+        .text.endswith("<e>")
     )
 
 
