@@ -232,3 +232,9 @@ class _StopOncePlanned(Meddler):
 
     def stop_wanted(self) -> bool:
         return self._planned >= 3
+
+
+def test_every_checkpoint_is_told_once_by_the_first_process(job: Job) -> None:
+    listeners = [Meddler(), Meddler()]
+    run_in_threads(job, 2, lambda rank: listeners[rank])
+    assert [each.saves for each in listeners] == [[4, 8, 12], []]
