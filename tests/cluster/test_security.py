@@ -39,7 +39,7 @@ with session(cpus=2, dashboard=True) as running:
     read = {file: open(file, "rb").read() for file in files if os.path.isfile(file)}
     found = [os.path.relpath(file, logs) for file, data in read.items() if token.encode() in data]
     print(json.dumps({"answers": answers, "read": len(read), "bytes": sum(map(len, read.values())), "found": found,
-                      "mode": oct(os.stat(os.path.dirname(logs)).st_mode & 0o777)}))
+                      "mode": oct(os.stat(os.path.dirname(os.path.dirname(logs))).st_mode & 0o777)}))
 """
 
 
