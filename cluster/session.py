@@ -130,11 +130,11 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
                 object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
                 log_to_driver=False,
                 logging_level=logging.WARNING,
-                _temp_dir=folder,
+                _temp_dir=f"{folder}/r",  # Ray opens its own folder to everyone (0777); the one above stays closed
             )
             quiet_ray_data()
             with stop_on_sigterm():
-                yield _describe("local", private=True, log_folder=f"{folder}/session_latest/logs")
+                yield _describe("local", private=True, log_folder=f"{folder}/r/session_latest/logs")
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
