@@ -32,6 +32,8 @@ from workloads.training.job import Job, run_job
 from workloads.training.leave import WorkerLeft, told_to_leave, training, watch_sigterm
 from workloads.training.loop import Ending
 from workloads.training.metrics import StepRecord, goodput
+from workloads.training.room import look
+from workloads.training.sizing import Limits, Sizer
 from workloads.training.tracking import Tracking
 
 STAGE = "training"
@@ -59,19 +61,52 @@ class Start:
 
 
 def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.0) -> Ending:
-    """Run the job on `spec.workers` processes and wait. `seconds_before`: those of the checkpoint it goes on from.
+    """Run the job on `spec.workers` processes, or on as many as there is room for down to `spec.min_workers`, and wait.
+    `seconds_before`: those of the checkpoint it goes on from.
 
     Raises Interrupted after Ctrl-C or SIGTERM in this process, once the workers have left a checkpoint; ResourceError for
     more than the cluster has; TrainingError after more lost workers than `max_failures`.
     """
     logging.getLogger("ray.train").setLevel(logging.ERROR)
-    cpus, workers, gpus = cpus_per_worker(job), job.spec.workers, job.spec.gpus_per_worker
-    require(workers * cpus, workers * gpus, f"training with {workers} worker{'s' if workers > 1 else ''}")
+    cpus, gpus = cpus_per_worker(job), job.spec.gpus_per_worker
+    limits = Limits.of(job.spec, gpus or cpus)
+    least = limits.least
+    require(least * cpus, least * gpus, f"training with {least} worker{'s' if least > 1 else ''}")
+    sizer = Sizer(limits, lambda: look("GPU" if gpus else "CPU"))
+    start = Start(time.time(), seconds_before)
+    workers = sizer.first()
+    metrics.TRAINING_RUNS.record(1, run=job.run)
+    try:
+        while True:
+            ended = _train_as(workers, cpus, job, context, start, sizer)
+            if not isinstance(ended, Resize):
+                return ended
+            context.reporter.note("training_resized", workers=ended.workers, before=workers)
+            workers = ended.workers
+    except Interrupted:
+        raise
+    except HanlinError as error:
+        metrics.TRAINING_FAILURES.record(run=job.run, reason=error.code)
+        raise
+    finally:
+        metrics.TRAINING_RUNS.record(0, run=job.run)
+
+
+@dataclass(frozen=True)
+class Resize:
+    """The workers have left a checkpoint, to go on as this many."""
+
+    workers: int
+
+
+def _train_as(workers: int, cpus: int, job: Job, context: StageContext, start: Start, sizer: Sizer) -> Ending | Resize:
+    """One group of workers, until the job ends or another size is right."""
+    gpus = job.spec.gpus_per_worker
     scratch = context.store.root / ".staging" / f"ray-train-{uuid.uuid4().hex[:8]}"
     with open_board(context.reporter) as board:
         trainer = TorchTrainer(
             _worker,  # type: ignore[arg-type]  # Ray's stub forgets the return value that Result.return_value hands on
-            train_loop_config={"job": job, "board": board, "threads": cpus, "start": Start(time.time(), seconds_before)},
+            train_loop_config={"job": job, "board": board, "threads": cpus, "start": start},
             torch_config=TorchConfig(timeout_s=_COLLECTIVE_TIMEOUT_S),
             scaling_config=ScalingConfig(
                 num_workers=workers,
@@ -87,16 +122,9 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
                 callbacks=[_WatchSigterm()],  # type: ignore[list-item]
             ),
         )
-        metrics.TRAINING_RUNS.record(1, run=job.run)
         try:
-            return _wait(_InBackground(trainer.fit), board)
-        except Interrupted:
-            raise
-        except HanlinError as error:
-            metrics.TRAINING_FAILURES.record(run=job.run, reason=error.code)
-            raise
+            return _wait(_InBackground(trainer.fit), board, lambda: sizer.change(workers))
         finally:
-            metrics.TRAINING_RUNS.record(0, run=job.run)
             storage.delete_folder(scratch)
 
 
@@ -130,18 +158,13 @@ class _InBackground:
         return self._ended.wait(seconds)
 
 
-def _wait(running: _InBackground, board: Board) -> Ending:
+def _wait(running: _InBackground, board: Board, change: Callable[[], int | None]) -> Ending | Resize:
     try:
         while not running.done(_WAIT_S):
-            pass
+            if (workers := change()) is not None:
+                return _resize(running, board, workers)
     except (KeyboardInterrupt, Interrupted) as stop:
-        board.ask_to_stop()
-        if not running.done(_PATIENCE_S):
-            raise TrainingError(
-                "the workers did not stop in time", "the last checkpoint stands", "run again to go on"
-            ) from stop
-        if running.result is not None and running.result.return_value.error is not None:
-            raise running.result.return_value.error from stop
+        _stop(running, board, stop)
         raise Interrupted(
             "training was stopped", "its newest checkpoint stands", "run the same command again to go on"
         ) from stop
@@ -151,6 +174,24 @@ def _wait(running: _InBackground, board: Board) -> Ending:
     if outcome.error is not None:
         raise outcome.error
     return outcome.ending  # type: ignore[no-any-return]
+
+
+def _resize(running: _InBackground, board: Board, workers: int) -> Ending | Resize:
+    """Stop at the next step boundary, to go on as that many; the job may have ended meanwhile."""
+    _stop(running, board, None)
+    if running.error is not None:
+        raise _plain(running.error) from running.error
+    ending: Ending = running.result.return_value.ending
+    return Resize(workers) if ending == "stopped" else ending
+
+
+def _stop(running: _InBackground, board: Board, cause: BaseException | None) -> None:
+    """Have the workers leave a checkpoint and end."""
+    board.ask_to_stop()
+    if not running.done(_PATIENCE_S):
+        raise TrainingError("the workers did not stop in time", "the last checkpoint stands", "run again to go on") from cause
+    if running.result is not None and running.result.return_value.error is not None:
+        raise running.result.return_value.error from cause
 
 
 def _plain(error: Exception) -> HanlinError:

@@ -18,6 +18,7 @@ _SURROUNDINGS = frozenset(
         "checkpoint_every",
         "keep_checkpoints",
         "workers",
+        "min_workers",
         "cpus_per_worker",
         "gpus_per_worker",
         "max_failures",
@@ -54,6 +55,9 @@ class TrainingSpec(Spec):
     checkpoint_every: int = Field(200, ge=1, description="steps between two checkpoints")
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
     workers: int = Field(1, ge=1, description="training processes; at most global_batch / micro_batch, rounded up")
+    min_workers: int | None = Field(
+        None, ge=1, description="fewest processes: fewer than `workers` lets the run shrink for serving and grow again"
+    )
     cpus_per_worker: int | None = Field(None, ge=1, description="CPUs and threads of a worker (default: all CPUs / workers)")
     gpus_per_worker: int = Field(0, ge=0, le=1, description="GPUs of a worker")
     max_failures: int = Field(3, ge=-1, description="lost workers after which a run ends (-1: never)")
@@ -75,4 +79,6 @@ class TrainingSpec(Spec):
                 f"{self.workers} workers for {self.micro_batches} micro-batches per step: "
                 f"lower workers or micro_batch, or raise global_batch ({self.global_batch})"
             )
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(f"min_workers {self.min_workers} is more than workers {self.workers}: lower it or raise workers")
         return self

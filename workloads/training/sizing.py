@@ -1,0 +1,91 @@
+"""How many workers a training run should have: what serving and others leave, given back as soon as they want it.
+
+Not for stopping and starting the workers: elastic.py does, at a step boundary, from a checkpoint.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workloads.training.spec import TrainingSpec
+
+LOOK_SECONDS = 1.0
+SHRINK_SECONDS = 2.0  # somebody waits
+GROW_SECONDS = 15.0  # a restart costs seconds: what is free must have been free for a while
+
+
+@dataclass(frozen=True)
+class Stand:
+    """One look at the cluster, in processors (or accelerators, for workers that have one): free now, and asked for by others
+    that neither have room nor can get it from the autoscaler. `leaving`: machines with work on them that were told to go."""
+
+    free: float
+    waiting: float
+    leaving: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From `least` to `most` workers of `share` processors each."""
+
+    least: int
+    most: int
+    share: float
+
+    @staticmethod
+    def of(spec: TrainingSpec, share: float) -> "Limits":
+        return Limits(spec.min_workers or spec.workers, spec.workers, share)
+
+    @property
+    def elastic(self) -> bool:
+        return self.least < self.most
+
+
+def first_size(limits: Limits, stand: Stand) -> int:
+    """Workers to start with: as many as fit, never fewer than the least (these wait for their place)."""
+    return max(limits.least, min(limits.most, int(stand.free // limits.share)))
+
+
+def next_size(workers: int, limits: Limits, stand: Stand) -> int:
+    """Workers to have now: those that others need are given back, those that fit are taken."""
+    if stand.waiting > 0:
+        return max(limits.least, workers - math.ceil(stand.waiting / limits.share))
+    return min(limits.most, workers + int(stand.free // limits.share))
+
+
+class Sizer:
+    """Looks at the cluster again and again; says a new size only once it has been right for a while."""
+
+    def __init__(self, limits: Limits, look: Callable[[], Stand], clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._look, self._clock = limits, look, clock
+        self._since: float | None = None
+        self._growing = False
+        self._next_look = 0.0
+        self._left = frozenset[str]()
+
+    def first(self) -> int:
+        """The size to start with."""
+        return first_size(self._limits, self._look()) if self._limits.elastic else self._limits.most
+
+    def change(self, workers: int) -> int | None:
+        """The size to restart with; None while the present one is right, or not wrong for long enough."""
+        now = self._clock()
+        if now < self._next_look:
+            return None
+        self._next_look = now + LOOK_SECONDS
+        stand = self._look()
+        if stand.leaving - self._left:  # save before the machine goes, and go on without it
+            self._left |= stand.leaving
+            return max(self._limits.least, workers - 1)
+        return self._settled(workers, next_size(workers, self._limits, stand), now) if self._limits.elastic else None
+
+    def _settled(self, workers: int, wanted: int, now: float) -> int | None:
+        growing = wanted > workers
+        if wanted == workers or growing != self._growing:
+            self._since, self._growing = None, growing
+        if wanted == workers:
+            return None
+        self._since = now if self._since is None else self._since
+        settled = now - self._since >= (GROW_SECONDS if growing else SHRINK_SECONDS)
+        return wanted if settled else None
