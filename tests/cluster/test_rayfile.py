@@ -42,7 +42,7 @@ def start_of(config: dict[str, Any], kind: str) -> str:
 
 def options_of(command: str) -> dict[str, Any]:
     """What `ray start` itself reads from the command's flags; an unknown flag is an error."""
-    arguments = shlex.split(command.partition("ray start ")[2])
+    arguments = shlex.split(command.partition("ray start ")[2].partition("&&")[0])
     with start.make_context("start", arguments, resilient_parsing=False) as context:
         assert isinstance(context, click.Context)
         return dict(context.params)
