@@ -37,10 +37,14 @@ def main(folder: Path) -> None:
     say("store", machines.run(head, "ls ~/.hanlin/head-store").stdout.split()[:1] != [])
     begun = time.monotonic()
     ray("down", "--yes", config)
+    until(lambda: not ray_processes("gcs_server"), "the end of the head")
+    say("left by ray down", len(ray_processes("raylet")))
+    for address in machines.addresses[1:]:
+        machines.run(address, "ray stop")  # what the file says to do with a host that still works
     try:
-        until(lambda: not ray_processes(), "the end of Ray's processes", seconds=60)
+        until(lambda: not ray_processes(*_RAY_PROGRAMS), "the end of Ray's processes", seconds=120)
     except TimeoutError as error:
-        raise RuntimeError(f"left after `ray down`: {[line[:200] for line in ray_processes()]}") from error
+        raise RuntimeError(f"left: {[line[:200] for line in ray_processes(*_RAY_PROGRAMS)]}") from error
     say("down", time.monotonic() - begun)
 
 
@@ -80,12 +84,12 @@ def ray(*arguments: str) -> None:
         raise RuntimeError(f"ray {arguments[0]} ended with {done.returncode}: {done.stdout[-6000:]} {done.stderr[-2000:]}")
 
 
-def ray_processes() -> list[str]:
-    """Ray's processes on all machines: this process's namespace holds theirs."""
+def ray_processes(*programs: str) -> list[str]:
+    """Command lines of those of Ray's processes on all machines: this process's namespace holds theirs."""
     found = []
     for each in psutil.process_iter(["cmdline", "status", "pid"]):
         line = " ".join(each.info["cmdline"] or [])
-        if each.info["status"] != psutil.STATUS_ZOMBIE and any(program in line for program in _RAY_PROGRAMS):
+        if each.info["status"] != psutil.STATUS_ZOMBIE and any(program in line for program in programs):
             found.append(line)
     return found
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from cluster.local import namespace
@@ -134,10 +134,9 @@ class Machines:
         return self.folder / f"sshd{number}.log"
 
 
-def until(condition: object, what: str, log: Path | None = None, seconds: float = 300) -> float:
+def until(condition: Callable[[], object], what: str, log: Path | None = None, seconds: float = 300) -> float:
     """Wait for other processes to get there; how long it took."""
     begun = time.monotonic()
-    assert callable(condition)
     while not condition():
         if time.monotonic() - begun > seconds:
             raise TimeoutError(f"{what} did not come within {seconds:g} s. {log.read_text() if log else ''}")
@@ -173,8 +172,4 @@ def _quoted(text: str) -> str:
 def _run(*command: str) -> None:
     done: subprocess.CompletedProcess[str] = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{_joined(command)}: {done.stderr.strip()}")
-
-
-def _joined(command: Sequence[str]) -> str:
-    return " ".join(command)
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")

@@ -30,19 +30,22 @@ def in_namespaces(module: str, folder: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.skipif(bool(reason := ssh_machines.missing()), reason=reason)
 def test_ray_up_scales_from_no_machine_and_back_over_ssh(seen: Seen) -> None:
+    if reason := ssh_machines.missing():
+        pytest.skip(reason)
     folder = f"/run/hanlin-{secrets.token_hex(6)}"
     got = in_namespaces("tests.slow.cluster.ray_up", folder)
 
-    assert got["at first"] == got["at last"] == []
+    assert got["at first"] == []
     assert got["head offers"] == {}
     assert got["holders on"] == ["10.77.0.2", "10.77.0.3"]
-    assert got["small on"] in got["holders on"], "memory alone places it off the head"
+    assert [got["small on"]] == got["at last"], "memory alone places it off the head"
     assert got["token refused"]
     assert got["store"]
     for what, shown in FIGURES.items():
-        seen(f"ray up over ssh: {what}, s", shown and got[shown])
+        seen(f"ray up over ssh: {what}, s", got[shown])
+
+    seen("machines at work that ray down leaves to themselves", got["left by ray down"])
 
     assert not Path(folder).exists()
     lines = {each.pid: " ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])}
@@ -55,5 +58,5 @@ FIGURES = {
     "second machine after demand": "machine 2",
     "back to no machine after the work (idle limit 6 s)": "back to none",
     "an actor that asks for memory alone, from no machine": "small placed",
-    "ray down, until no process is left": "down",
+    "ray down, and ray stop on the workers, until no process is left": "down",
 }
