@@ -1,4 +1,4 @@
-"""cluster: a whole autoscaling cluster on this machine, to try elasticity and failure with."""
+"""cluster: a whole autoscaling cluster on this machine, to try elasticity and failure with; and the file for many machines."""
 
 import argparse
 
@@ -7,12 +7,15 @@ from rich.table import Table
 
 from app.commands.arguments import Verbs, verb
 from cluster.errors import RecipeError
+from cluster.rayfile import PROVIDERS
 
 _GB = 1 << 30
 
 
 def add_verbs(verbs: Verbs) -> None:
-    parser = verb(verbs, "cluster", "a local autoscaling cluster: up, status, add, kill, down", _status)
+    parser = verb(
+        verbs, "cluster", "a local autoscaling cluster: up, status, add, kill, down; file: one over many machines", _status
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     up = verb(actions, "up", "start a cluster on this machine, or its head again where it was lost", _up)
     up.add_argument("--local", action="store_true", required=True, help="on this machine (elsewhere: ray up ray-cluster.yaml)")
@@ -34,6 +37,8 @@ def add_verbs(verbs: Verbs) -> None:
     ]
     for action in (up, kill, *others):
         action.add_argument("--name", default="dev", help="which local cluster (default: dev)")
+    file = verb(actions, "file", "print ray-cluster.yaml for a provider, for `ray up`", _file)
+    file.add_argument("--provider", choices=PROVIDERS, default="local", help="whose machines (default: local, hosts over ssh)")
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -94,6 +99,12 @@ def _down(options: argparse.Namespace) -> None:
     from cluster.local import control, plan
 
     print(f"{control.down(plan.load(options.name))} processes ended, folder removed")
+
+
+def _file(options: argparse.Namespace) -> None:
+    from cluster import rayfile
+
+    print(rayfile.render(rayfile.read(), options.provider), end="")
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -25,7 +25,7 @@ VERBS = {
     "models": {"list", "show", "promote", "rollback", "audit"},
     "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
-    "cluster": {"up", "status", "add", "kill", "down"},
+    "cluster": {"up", "status", "add", "kill", "down", "file"},
     "backup": {"to", "--store", "--recipe", "--artifacts"},
     "restore": {"source", "--store", "--recipe", "--replace"},
     "demo": {"--folder", "--keep", "--set", "--address", "--cpus"},
