@@ -21,11 +21,13 @@ from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from ray.train.v2._internal.execution.worker_group import ExecutionGroup
 
 from cluster import storage
+from cluster.capacity import Waiting, current_room, require_room
 from cluster.errors import HanlinError, Interrupted, TrainingError
 from cluster.observe import metrics
 from cluster.observe.board import Board, open_board
 from cluster.observe.progress import Value
-from cluster.session import largest_machine_cpus, reachable_resources, require
+from cluster.room import Room
+from cluster.session import require
 from cluster.stage import StageContext
 from workloads.training.communicator import Alone, Communicator, TorchGroup
 from workloads.training.job import Job, run_job
@@ -61,12 +63,19 @@ class Start:
 def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.0) -> Ending:
     """Run the job on `spec.workers` processes and wait. `seconds_before`: those of the checkpoint it goes on from.
 
-    Raises Interrupted after Ctrl-C or SIGTERM in this process, once the workers have left a checkpoint; ResourceError for
-    more than the cluster has; TrainingError after more lost workers than `max_failures`.
+    Where others hold what it needs, or machines have yet to come, it says so and waits. Raises Interrupted after Ctrl-C or
+    SIGTERM in this process, once the workers have left a checkpoint; ResourceError for more than the cluster can ever have;
+    TrainingError after more lost workers than `max_failures`.
     """
     logging.getLogger("ray.train").setLevel(logging.ERROR)
-    cpus, workers, gpus = cpus_per_worker(job), job.spec.workers, job.spec.gpus_per_worker
-    require(workers * cpus, workers * gpus, f"training with {workers} worker{'s' if workers > 1 else ''}")
+    room = current_room()
+    cpus, workers, gpus = cpus_per_worker(job, room), job.spec.workers, job.spec.gpus_per_worker
+    shape = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
+    name = f"training with {workers} worker{'s' if workers > 1 else ''}"
+    require(workers * cpus, workers * gpus, name)
+    require_room(room, shape, workers, name)
+    waiting = Waiting(context.reporter, shape, workers)
+    waiting.begin(room)
     scratch = context.store.root / ".staging" / f"ray-train-{uuid.uuid4().hex[:8]}"
     with open_board(context.reporter) as board:
         trainer = TorchTrainer(
@@ -76,7 +85,7 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
             scaling_config=ScalingConfig(
                 num_workers=workers,
                 use_gpu=gpus > 0,
-                resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {})},
+                resources_per_worker=shape,
             ),
             run_config=RunConfig(  # type: ignore[call-arg]  # mypy sees the RunConfig of Ray Train V1
                 name="run",
@@ -89,7 +98,7 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
         )
         metrics.TRAINING_RUNS.record(1, run=job.run)
         try:
-            return _wait(_InBackground(trainer.fit), board)
+            return _wait(_InBackground(trainer.fit), board, waiting)
         except Interrupted:
             raise
         except HanlinError as error:
@@ -100,12 +109,13 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
             storage.delete_folder(scratch)
 
 
-def cpus_per_worker(job: Job) -> int:
-    """The spec's, or an equal share of the cluster's CPUs that fits one machine."""
+def cpus_per_worker(job: Job, room: Room) -> int:
+    """The spec's, or the largest equal share of what is free or may still come. Totals would count what others hold, and the
+    workers would wait for it for ever."""
     if job.spec.cpus_per_worker is not None:
         return job.spec.cpus_per_worker
-    share = reachable_resources().get("CPU", 1) // job.spec.workers
-    return max(1, int(min(share, largest_machine_cpus())))
+    gpus = job.spec.gpus_per_worker
+    return room.largest_share(job.spec.workers, {"GPU": gpus} if gpus else None)
 
 
 class _InBackground:
@@ -130,11 +140,13 @@ class _InBackground:
         return self._ended.wait(seconds)
 
 
-def _wait(running: _InBackground, board: Board) -> Ending:
+def _wait(running: _InBackground, board: Board, waiting: Waiting) -> Ending:
     try:
         while not running.done(_WAIT_S):
-            pass
+            waiting.look()
     except (KeyboardInterrupt, Interrupted) as stop:
+        if waiting.pending():
+            raise Interrupted("training was stopped while it waited for machines", "", "run the same command again") from stop
         board.ask_to_stop()
         if not running.done(_PATIENCE_S):
             raise TrainingError(
