@@ -46,7 +46,7 @@ def test_the_code_has_such_calls() -> None:
 
 
 def test_no_call_asks_for_a_fraction_of_a_processor() -> None:
-    fractions = [place for place, call in calls() if 0 < _number(options_of(call).get("num_cpus")) % 1]
+    fractions = [place for place, call in calls() if _number(options_of(call).get("num_cpus")) % 1 > 0]
     assert fractions == []
 
 
@@ -61,7 +61,7 @@ def test_no_call_asks_for_nothing() -> None:
 
 def test_a_fraction_or_nothing_would_be_found() -> None:
     call = ast.parse("ray.remote(Board).options(num_cpus=0.1)").body[0].value  # type: ignore[attr-defined]
-    assert 0 < _number(options_of(call)["num_cpus"]) % 1
+    assert _number(options_of(call)["num_cpus"]) % 1 > 0
 
 
 def _number(value: object) -> float:

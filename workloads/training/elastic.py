@@ -93,7 +93,7 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
                 storage_filesystem=scratch.filesystem,
                 worker_runtime_env={"env_vars": _THREADS_THAT_WAIT},
                 failure_config=FailureConfig(max_failures=job.spec.max_failures),
-                callbacks=[_WatchSigterm()],  # type: ignore[list-item]
+                callbacks=[_WatchSigterm(board)],  # type: ignore[list-item]
             ),
         )
         metrics.TRAINING_RUNS.record(1, run=job.run)
@@ -145,7 +145,7 @@ def _wait(running: _InBackground, board: Board, waiting: Waiting) -> Ending:
         while not running.done(_WAIT_S):
             waiting.look()
     except (KeyboardInterrupt, Interrupted) as stop:
-        if waiting.pending():
+        if waiting.pending() or not board.begun():
             raise Interrupted("training was stopped while it waited for machines", "", "run the same command again") from stop
         board.ask_to_stop()
         if not running.done(_PATIENCE_S):
@@ -183,7 +183,11 @@ def _plain(error: Exception) -> HanlinError:
 class _WatchSigterm(WorkerGroupCallback):
     """Called in Ray Train's controller whenever a group of workers has started; `execute` runs in their main threads."""
 
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
     def after_execution_group_start(self, execution_group: ExecutionGroup) -> None:
+        self._board.begin()
         execution_group.execute(watch_sigterm)
 
 
