@@ -39,6 +39,7 @@ from workloads.training.tracking import Tracking
 STAGE = "training"
 _COLLECTIVE_TIMEOUT_S = 300  # a process that is gone breaks the exchange at once; this is for one that hangs
 _PATIENCE_S = 120.0  # for the checkpoint of a stopped run
+_ABANDON_S = 30.0  # for Ray to notice that the controller is gone
 _WAIT_S = 0.2
 _THREADS_THAT_WAIT = {"OMP_WAIT_POLICY": "passive"}  # spinning threads beside other load made a step 5 times slower
 _POST_S = 0.5  # between two events to the progress display
@@ -146,6 +147,7 @@ def _wait(running: _InBackground, board: Board, waiting: Waiting) -> Ending:
             waiting.look()
     except (KeyboardInterrupt, Interrupted) as stop:
         if waiting.pending() or not board.begun():
+            _abandon(running)
             raise Interrupted("training was stopped while it waited for machines", "", "run the same command again") from stop
         board.ask_to_stop()
         if not running.done(_PATIENCE_S):
@@ -163,6 +165,18 @@ def _wait(running: _InBackground, board: Board, waiting: Waiting) -> Ending:
     if outcome.error is not None:
         raise outcome.error
     return outcome.ending  # type: ignore[no-any-return]
+
+
+def _abandon(running: _InBackground) -> None:
+    """End Ray Train's controller, and with it its claim on machines: no worker is there that could leave a checkpoint."""
+    from ray._private.state import state
+    from ray._private.worker import global_worker
+
+    mine = ray.get_runtime_context().get_job_id()
+    for actor, each in state.actor_table(None).items():
+        if each["ActorClassName"] == "TrainController" and each["JobID"] == mine and each["State"] != "DEAD":
+            global_worker.core_worker.kill_actor(ray.ActorID.from_hex(actor), True)  # type: ignore[attr-defined]
+    running.done(_ABANDON_S)
 
 
 def _plain(error: Exception) -> HanlinError:

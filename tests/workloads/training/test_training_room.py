@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import ray
+from ray.util.placement_group import placement_group_table
 
 from cluster.capacity import WAITING, current_room
 from cluster.errors import Interrupted, ResourceError
@@ -109,7 +110,9 @@ def test_a_stop_while_it_waits_does_not_wait_for_a_checkpoint(ray_session: Sessi
         with stop_on_sigterm(), pytest.raises(Interrupted, match="stopped while it waited for machines"):
             train(replace(context, reporter=told), spec())
         assert time.monotonic() - begun < 60, "120 s are for workers that leave a checkpoint"
+        until(lambda: all(each["state"] == "REMOVED" for each in placement_group_table().values()))
         end_it()
+    until(lambda: free() == 4)
 
 
 def test_what_no_machine_can_hold_is_refused_at_once(ray_session: Session, context: StageContext) -> None:
