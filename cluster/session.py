@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 
@@ -159,18 +158,6 @@ def reachable_resources() -> dict[str, float]:
     now = _resources()
     grown = state.get_max_resources_from_cluster_config() or {}
     return {name: max(now.get(name, 0.0), float(grown.get(name, 0.0))) for name in {*now, *grown}}
-
-
-def largest_machine_cpus() -> float:
-    """Processors of the largest machine that there is, or that the autoscaler may add: what one task can have at most."""
-    import ray
-    from ray._private.state import state
-
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    sizes = [node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]]
-    if (config := state.get_cluster_config()) is not None:
-        sizes += [group.resources.get("CPU", 0) for group in config.node_group_configs if group.max_count != 0]
-    return float(max(sizes, default=0.0))
 
 
 def use_token(token: str = "") -> None:

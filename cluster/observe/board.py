@@ -21,6 +21,13 @@ class _Board:
     def __init__(self) -> None:
         self._events: dict[str, Event] = {}
         self._stop = False
+        self._begun = False
+
+    def begin(self) -> None:
+        self._begun = True
+
+    def begun(self) -> bool:
+        return self._begun
 
     def post(self, stage: str, done: int, total: int, facts: dict[str, Value]) -> bool:
         """Keep the newest event of a stage; answers whether a stop was asked for."""
@@ -45,6 +52,17 @@ class Board:
         """Tell `done` units of a stage (of `total`; 0: unchanged). Returns at once; the object reference that comes
         back resolves to True once a stop was asked for."""
         return self._actor.post.remote(stage, done, total, facts)
+
+    def begin(self) -> None:
+        """Tell that the remote processes are there. Returns at once."""
+        self._actor.begin.remote()
+
+    def begun(self) -> bool:
+        """Whether remote processes have been there; also where the actor cannot be asked."""
+        try:
+            return bool(ray.get(self._actor.begun.remote()))
+        except RayError:
+            return True
 
     def ask_to_stop(self) -> None:
         """Ask the remote processes to end at their next safe place."""

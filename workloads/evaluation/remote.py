@@ -1,13 +1,13 @@
 """The evaluation as one Ray task, with progress on the driver. The only file of evaluation that knows Ray."""
 
 import time
-from typing import Any
 
 import ray
 import torch
 from ray.exceptions import RayTaskError
 
 from cluster.artifacts import Artifact, open_artifact
+from cluster.capacity import current_room
 from cluster.errors import HanlinError
 from cluster.observe.board import Board, open_board
 from cluster.observe.progress import Reporter
@@ -24,7 +24,7 @@ def run_remotely(spec: EvaluationSpec, model: Artifact, corpus: Artifact, seed: 
 
     Raises the task's own HanlinError, without Ray's traceback around it.
     """
-    cpus = spec.cpus or _fitting_cpus()
+    cpus = spec.cpus or _fitting_cpus(spec.gpus)
     with open_board(reporter) as board:
         options = _evaluate.options(num_cpus=cpus, num_gpus=spec.gpus)
         task = options.remote(spec, model.uri, corpus.uri, seed, cpus, board, stage)
@@ -39,12 +39,9 @@ def run_remotely(spec: EvaluationSpec, model: Artifact, corpus: Artifact, seed: 
             raise
 
 
-def _fitting_cpus() -> int:
-    """What one node can give now: a task never spans nodes, and one that asks for more than is free would wait."""
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-    largest = max((node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]), default=0.0)
-    return max(1, int(min(largest, free.get("CPU", 0.0), _MOST_CPUS)))
+def _fitting_cpus(gpus: int) -> int:
+    """What one machine can give now or will once it comes: a task never spans two, and one that asks for more would wait."""
+    return min(current_room().largest_share(1, {"GPU": gpus} if gpus else None), _MOST_CPUS)
 
 
 @ray.remote(max_retries=2)

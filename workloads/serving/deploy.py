@@ -16,6 +16,7 @@ from workloads.serving.spec import ServingSpec
 
 APP_PREFIX = "model-"
 DEPLOYMENT = "replica"
+_LEAST_MEMORY = 500 << 20  # an actor that asks for nothing lands on the head and dies with it
 
 
 def start_http(spec: ServingSpec) -> str:
@@ -90,6 +91,8 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     from workloads.serving.replica import Replica
 
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
+    if not spec.cpus_per_replica and not spec.gpus_per_replica:
+        options["memory"] = _LEAST_MEMORY
     deployment: Any = serve.deployment(
         Replica,
         name=DEPLOYMENT,

@@ -21,11 +21,13 @@ from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 from ray.train.v2._internal.execution.worker_group import ExecutionGroup
 
 from cluster import storage
+from cluster.capacity import Waiting, current_room, require_room
 from cluster.errors import HanlinError, Interrupted, TrainingError
 from cluster.observe import metrics
 from cluster.observe.board import Board, open_board
 from cluster.observe.progress import Value
-from cluster.session import largest_machine_cpus, reachable_resources, require
+from cluster.room import Room
+from cluster.session import require
 from cluster.stage import StageContext
 from workloads.training.communicator import Alone, Communicator, TorchGroup
 from workloads.training.job import Job, run_job
@@ -39,6 +41,7 @@ from workloads.training.tracking import Tracking
 STAGE = "training"
 _COLLECTIVE_TIMEOUT_S = 300  # a process that is gone breaks the exchange at once; this is for one that hangs
 _PATIENCE_S = 120.0  # for the checkpoint of a stopped run
+_ABANDON_S = 30.0  # for Ray to notice that the controller is gone
 _WAIT_S = 0.2
 _THREADS_THAT_WAIT = {"OMP_WAIT_POLICY": "passive"}  # spinning threads beside other load made a step 5 times slower
 _POST_S = 0.5  # between two events to the progress display
@@ -64,21 +67,26 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
     """Run the job on `spec.workers` processes, or on as many as there is room for down to `spec.min_workers`, and wait.
     `seconds_before`: those of the checkpoint it goes on from.
 
-    Raises Interrupted after Ctrl-C or SIGTERM in this process, once the workers have left a checkpoint; ResourceError for
-    more than the cluster has; TrainingError after more lost workers than `max_failures`.
+    Where others hold what it needs, or machines have yet to come, it says so and waits. Raises Interrupted after Ctrl-C or
+    SIGTERM in this process, once the workers have left a checkpoint; ResourceError for more than the cluster can ever have;
+    TrainingError after more lost workers than `max_failures`.
     """
     logging.getLogger("ray.train").setLevel(logging.ERROR)
-    cpus, gpus = cpus_per_worker(job), job.spec.gpus_per_worker
+    room = current_room()
+    cpus, gpus = cpus_per_worker(job, room), job.spec.gpus_per_worker
+    shape: dict[str, float] = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
     limits = Limits.of(job.spec, gpus or cpus)
     least = limits.least
-    require(least * cpus, least * gpus, f"training with {least} worker{'s' if least > 1 else ''}")
+    name = f"training with {least} worker{'s' if least > 1 else ''}"
+    require(least * cpus, least * gpus, name)
+    require_room(room, shape, least, name)
     sizer = Sizer(limits, lambda: look("GPU" if gpus else "CPU"))
     start = Start(time.time(), seconds_before)
     workers = sizer.first()
     metrics.TRAINING_RUNS.record(1, run=job.run)
     try:
         while True:
-            ended = _train_as(workers, cpus, job, context, start, sizer)
+            ended = _train_as(workers, shape, job, context, start, sizer)
             if not isinstance(ended, Resize):
                 return ended
             context.reporter.note("training_resized", workers=ended.workers, before=workers)
@@ -99,19 +107,22 @@ class Resize:
     workers: int
 
 
-def _train_as(workers: int, cpus: int, job: Job, context: StageContext, start: Start, sizer: Sizer) -> Ending | Resize:
+def _train_as(
+    workers: int, shape: dict[str, float], job: Job, context: StageContext, start: Start, sizer: Sizer
+) -> Ending | Resize:
     """One group of workers, until the job ends or another size is right."""
-    gpus = job.spec.gpus_per_worker
+    waiting = Waiting(context.reporter, shape, workers)
+    waiting.begin(current_room())
     scratch = context.store.root / ".staging" / f"ray-train-{uuid.uuid4().hex[:8]}"
     with open_board(context.reporter) as board:
         trainer = TorchTrainer(
             _worker,  # type: ignore[arg-type]  # Ray's stub forgets the return value that Result.return_value hands on
-            train_loop_config={"job": job, "board": board, "threads": cpus, "start": start},
+            train_loop_config={"job": job, "board": board, "threads": int(shape["CPU"]), "start": start},
             torch_config=TorchConfig(timeout_s=_COLLECTIVE_TIMEOUT_S),
             scaling_config=ScalingConfig(
                 num_workers=workers,
-                use_gpu=gpus > 0,
-                resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {})},
+                use_gpu="GPU" in shape,
+                resources_per_worker=shape,
             ),
             run_config=RunConfig(  # type: ignore[call-arg]  # mypy sees the RunConfig of Ray Train V1
                 name="run",
@@ -119,21 +130,22 @@ def _train_as(workers: int, cpus: int, job: Job, context: StageContext, start: S
                 storage_filesystem=scratch.filesystem,
                 worker_runtime_env={"env_vars": _THREADS_THAT_WAIT},
                 failure_config=FailureConfig(max_failures=job.spec.max_failures),
-                callbacks=[_WatchSigterm()],  # type: ignore[list-item]
+                callbacks=[_WatchSigterm(board)],  # type: ignore[list-item]
             ),
         )
         try:
-            return _wait(_InBackground(trainer.fit), board, lambda: sizer.change(workers))
+            return _wait(_InBackground(trainer.fit), board, waiting, lambda: sizer.change(workers))
         finally:
             storage.delete_folder(scratch)
 
 
-def cpus_per_worker(job: Job) -> int:
-    """The spec's, or an equal share of the cluster's CPUs that fits one machine."""
+def cpus_per_worker(job: Job, room: Room) -> int:
+    """The spec's, or the largest equal share of what is free or may still come. Totals would count what others hold, and the
+    workers would wait for it for ever."""
     if job.spec.cpus_per_worker is not None:
         return job.spec.cpus_per_worker
-    share = reachable_resources().get("CPU", 1) // job.spec.workers
-    return max(1, int(min(share, largest_machine_cpus())))
+    gpus = job.spec.gpus_per_worker
+    return room.largest_share(job.spec.workers, {"GPU": gpus} if gpus else None)
 
 
 class _InBackground:
@@ -158,12 +170,18 @@ class _InBackground:
         return self._ended.wait(seconds)
 
 
-def _wait(running: _InBackground, board: Board, change: Callable[[], int | None]) -> Ending | Resize:
+def _wait(running: _InBackground, board: Board, waiting: Waiting, change: Callable[[], int | None]) -> Ending | Resize:
+    begun = False
     try:
         while not running.done(_WAIT_S):
-            if (workers := change()) is not None:
+            waiting.look()
+            begun = begun or board.begun()
+            if begun and not waiting.pending() and (workers := change()) is not None:
                 return _resize(running, board, workers)
     except (KeyboardInterrupt, Interrupted) as stop:
+        if waiting.pending() or not board.begun():
+            _abandon(running)
+            raise Interrupted("training was stopped while it waited for machines", "", "run the same command again") from stop
         _stop(running, board, stop)
         raise Interrupted(
             "training was stopped", "its newest checkpoint stands", "run the same command again to go on"
@@ -194,6 +212,18 @@ def _stop(running: _InBackground, board: Board, cause: BaseException | None) -> 
         raise running.result.return_value.error from cause
 
 
+def _abandon(running: _InBackground) -> None:
+    """End Ray Train's controller, and with it its claim on machines: no worker is there that could leave a checkpoint."""
+    from ray._private.state import state
+    from ray._private.worker import global_worker
+
+    mine = ray.get_runtime_context().get_job_id()
+    for actor, each in state.actor_table(None).items():
+        if each["ActorClassName"] == "TrainController" and each["JobID"] == mine and each["State"] != "DEAD":
+            global_worker.core_worker.kill_actor(ray.ActorID.from_hex(actor), True)  # type: ignore[attr-defined]
+    running.done(_ABANDON_S)
+
+
 def _plain(error: Exception) -> HanlinError:
     """What Ray Train raises, as one line."""
     failures = getattr(error, "worker_failures", {})
@@ -212,7 +242,11 @@ def _plain(error: Exception) -> HanlinError:
 class _WatchSigterm(WorkerGroupCallback):
     """Called in Ray Train's controller whenever a group of workers has started; `execute` runs in their main threads."""
 
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
     def after_execution_group_start(self, execution_group: ExecutionGroup) -> None:
+        self._board.begin()
         execution_group.execute(watch_sigterm)
 
 

@@ -1,0 +1,1 @@
+"""Machines that exist only on paper, for what no single computer can show. Used by benchmarks/cluster_scale.py."""
