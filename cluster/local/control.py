@@ -50,7 +50,7 @@ def up(cluster: LocalCluster) -> float:
     processes.end(cluster.identity, HEAD)  # what is left of a head that was lost
     (cluster.machine_folder(HEAD) / "ray_current_cluster").unlink(missing_ok=True)  # else living workers pass for a head
     process = machines.start(cluster, head)
-    while not answers(cluster):
+    while not (answers(cluster) and _listens("127.0.0.1", cluster.dashboard_port)):
         if process.poll() is not None:
             raise AddressError(f"the head ended at once: {machines.last_words(cluster, HEAD)}", "", "mend that and try again")
         if time.monotonic() - begun > UP_SECONDS:
@@ -126,11 +126,20 @@ def _ray_nodes(cluster: LocalCluster) -> dict[str, float]:
 
     use(cluster)
     try:
-        socket.create_connection((cluster.head_address, cluster.port), timeout=1).close()  # Ray's client would try for 40 s
+        if not _listens(cluster.head_address, cluster.port):  # Ray's client would try for 40 s
+            return {}
         infos = GcsClient(address=cluster.address).get_all_node_info(timeout=5, state_filter=GcsNodeInfo.GcsNodeState.ALIVE)
-    except (OSError, RayError):
+    except RayError:
         return {}
     return {info.node_manager_address: info.resources_total.get("CPU", 0.0) for info in infos.values()}
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _find(cluster: LocalCluster, name: str) -> Machine:

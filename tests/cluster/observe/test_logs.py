@@ -21,6 +21,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A function that reads what was logged so far."""
     file = tmp_path / "logs" / "hanlin.jsonl"
     monkeypatch.setenv("HANLIN_LOG", str(file))
+    logs.stop()  # another test's gateway may have begun to log in this process
     logs.start()
     yield lambda: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     logs.stop()

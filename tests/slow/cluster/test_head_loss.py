@@ -38,6 +38,7 @@ def step(number):
     return number
 
 with session():
+    print("begun", flush=True)
     print("sum", sum(ray.get([step.remote(number) for number in range({STEPS})])))
 """
 
@@ -81,7 +82,7 @@ def test_machines_actors_and_jobs_outlive_the_head(make_cluster: MakeCluster, re
         process = ray.get(tally.add.remote())[1]
     client = JobSubmissionClient(cluster.dashboard)
     job = client.submit_job(entrypoint=f"python {tmp_path}/job.py", entrypoint_memory=200 << 20)
-    until(lambda: client.get_job_status(job) == JobStatus.RUNNING)
+    until(lambda: "begun" in client.get_job_logs(job))
 
     begun = time.monotonic()
     assert control.kill(cluster, "head") > 3
@@ -93,7 +94,7 @@ def test_machines_actors_and_jobs_outlive_the_head(make_cluster: MakeCluster, re
     seen(f"head back with machines and actors after its death ({kind}), s", time.monotonic() - begun)
     client = JobSubmissionClient(cluster.dashboard)
     until(lambda: client.get_job_status(job).is_terminal(), 200)
-    assert client.get_job_status(job) == JobStatus.SUCCEEDED
+    assert client.get_job_status(job) == JobStatus.SUCCEEDED, (client.get_job_info(job).message, client.get_job_logs(job))
     assert f"sum {sum(range(STEPS))}" in client.get_job_logs(job)
 
 
