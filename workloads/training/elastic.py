@@ -15,6 +15,7 @@ from typing import Any
 import ray
 import ray.train
 import torch
+from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.train.v2._internal.execution.callback import WorkerGroupCallback
@@ -170,14 +171,38 @@ class _InBackground:
         return self._ended.wait(seconds)
 
 
+class _Watch:
+    """Looks at the cluster in a thread of its own: the main thread only waits, since Ray's calls can swallow a Ctrl-C."""
+
+    def __init__(self, board: Board, waiting: Waiting, change: Callable[[], int | None]) -> None:
+        self.workers: int | None = None
+        self._board, self._waiting, self._change = board, waiting, change
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hanlin-watch", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        begun = False
+        while self.workers is None and not self._ended.wait(_WAIT_S):
+            try:
+                self._waiting.look()
+                begun = begun or self._board.begun()
+                if begun and not self._waiting.pending():
+                    self.workers = self._change()
+            except RayError:  # the head is away: look again
+                continue
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join(_ABANDON_S)
+
+
 def _wait(running: _InBackground, board: Board, waiting: Waiting, change: Callable[[], int | None]) -> Ending | Resize:
-    begun = False
+    watch = _Watch(board, waiting, change)
     try:
         while not running.done(_WAIT_S):
-            waiting.look()
-            begun = begun or board.begun()
-            if begun and not waiting.pending() and (workers := change()) is not None:
-                return _resize(running, board, workers)
+            if watch.workers is not None:
+                return _resize(running, board, watch.workers)
     except (KeyboardInterrupt, Interrupted) as stop:
         if waiting.pending() or not board.begun():
             _abandon(running)
@@ -186,6 +211,8 @@ def _wait(running: _InBackground, board: Board, waiting: Waiting, change: Callab
         raise Interrupted(
             "training was stopped", "its newest checkpoint stands", "run the same command again to go on"
         ) from stop
+    finally:
+        watch.end()
     if running.error is not None:
         raise _plain(running.error) from running.error
     outcome = running.result.return_value
