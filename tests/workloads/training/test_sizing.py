@@ -41,7 +41,7 @@ def test_it_shrinks_soon_and_grows_late() -> None:
     assert sizer.change(3) is None
     cluster.time += SHRINK_SECONDS
     assert sizer.change(3) == 2
-    cluster.stand = Stand(2, 0)
+    cluster.stand = Stand(1, 0)
     cluster.time += LOOK_SECONDS
     assert sizer.change(2) is None
     cluster.time += GROW_SECONDS - 1
