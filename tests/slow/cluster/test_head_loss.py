@@ -16,7 +16,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from app.gateway.serve import single_route, start_gateway, wait_ready
 from cluster.artifacts import ArtifactStore
 from cluster.local import control, namespace
-from cluster.local.plan import LocalCluster, _free_ports
+from cluster.local.plan import LocalCluster, free_ports
 from tests.slow.cluster.conftest import MakeCluster, driver, until, workers
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
@@ -66,7 +66,7 @@ def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server on the path (Debian: apt-get install redis-server)")
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", "", "--appendonly", "yes"]
     server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
     yield f"127.0.0.1:{port}"
@@ -88,11 +88,11 @@ def test_machines_actors_and_jobs_outlive_the_head(make_cluster: MakeCluster, re
 
     begun = time.monotonic()
     assert control.kill(cluster, "head") > 3
-    control.up(cluster)
+    kind = "Redis" if redis else "RocksDB"
+    seen(f"head up again ({kind}), s", control.up(cluster))
     with driver(cluster):
         until(lambda: workers() == 2)
         assert ray.get(ray.get_actor("tally").add.remote(), timeout=60) == (5, process)
-    kind = "Redis" if redis else "RocksDB"
     seen(f"head back with machines and actors after its death ({kind}), s", time.monotonic() - begun)
     client = JobSubmissionClient(cluster.dashboard)
     until(lambda: client.get_job_status(job).is_terminal(), 200)
