@@ -21,6 +21,7 @@ from cluster.local.plan import HEAD, LocalCluster
 from cluster.session import use_token
 
 UP_SECONDS = 120.0
+STARTS = 3  # as a supervisor would: a raylet waits 15 s for its agents, too few on a busy computer (ray-project/ray#65983)
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,25 @@ def up(cluster: LocalCluster) -> float:
         cluster.config_file.write_text(json.dumps(autoscaler_config(cluster), indent=1), encoding="utf-8")
     if cluster.isolated:
         namespace.make_bridge(cluster)
-    head = head_of(cluster)
+    for _ in range(STARTS):
+        if _start_head(cluster):
+            return time.monotonic() - begun
+    raise AddressError(f"the head ended {STARTS} times: {machines.last_words(cluster, HEAD)}", "", "mend that and try again")
+
+
+def _start_head(cluster: LocalCluster) -> bool:
+    """Whether the head answers; False where it ended. Raises AddressError where it does neither."""
+    begun = time.monotonic()
     processes.end(cluster.identity, HEAD)  # what is left of a head that was lost
     (cluster.machine_folder(HEAD) / "ray_current_cluster").unlink(missing_ok=True)  # else living workers pass for a head
-    process = machines.start(cluster, head)
+    process = machines.start(cluster, head_of(cluster))
     while not (answers(cluster) and _listens("127.0.0.1", cluster.dashboard_port)):
         if process.poll() is not None:
-            raise AddressError(f"the head ended at once: {machines.last_words(cluster, HEAD)}", "", "mend that and try again")
+            return False
         if time.monotonic() - begun > UP_SECONDS:
             raise AddressError(f"the head does not answer after {UP_SECONDS:.0f} s", "", f"see {cluster.folder}/head/ray.log")
         time.sleep(0.1)
-    return time.monotonic() - begun
+    return True
 
 
 def down(cluster: LocalCluster) -> int:

@@ -45,8 +45,9 @@ def start(cluster: LocalCluster, machine: Machine) -> "subprocess.Popen[bytes]":
     folder = cluster.machine_folder(machine.name)
     folder.mkdir(mode=0o700, exist_ok=True)
     command = command_of(cluster, machine)
-    if cluster.isolated and not machine.is_head:
-        command = namespace.wrap(cluster, machine.name, machine.address, command)
+    if not machine.is_head:
+        isolated = cluster.isolated
+        command = namespace.wrap(cluster, machine.name, machine.address, command) if isolated else namespace.alone(command)
     with (folder / "ray.log").open("ab") as log:
         process = subprocess.Popen(
             command,

@@ -1,8 +1,10 @@
-"""A machine of its own for a node: network, process and mount namespaces, joined by a bridge. Linux, as root.
+"""A machine of its own for a node: its own processes wherever the kernel lets it, its own network too with --isolated.
 
 Everything it makes carries the cluster's name and is removed with it. Not for the head, which stays where its user is.
 """
 
+import functools
+import logging
 import os
 import shutil
 import subprocess
@@ -11,7 +13,10 @@ from collections.abc import Sequence
 from cluster.errors import DependencyError
 from cluster.local.plan import LocalCluster
 
+logger = logging.getLogger(__name__)
+
 _TOOLS = ("ip", "unshare", "mount")
+_ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def missing() -> str:
@@ -43,6 +48,24 @@ def remove_bridge(cluster: LocalCluster) -> None:
     _run("ip", "link", "del", _bridge(cluster), check=False)
 
 
+def alone(command: Sequence[str]) -> list[str]:
+    """The command line that runs `command` where it sees no process but its own, as on another machine.
+
+    Ray's drivers, and the agent that hands out a job's log, look through all processes for a raylet and prefer the head's
+    (Ray 2.60): without this they ask the wrong machine, and die with the head.
+    """
+    return [*_way_alone(), *command]
+
+
+@functools.cache
+def _way_alone() -> tuple[str, ...]:
+    for way in (_ALONE, (*_ALONE, "--map-current-user")):  # as root; as anyone else where the kernel allows it
+        if shutil.which("unshare") and _run(*way, "true", check=False):
+            return way
+    logger.warning("machines share one process table (no unshare for this user): logs of jobs on them may be missing")
+    return ()
+
+
 def wrap(cluster: LocalCluster, machine: str, address: str, command: Sequence[str]) -> list[str]:
     """Make the machine's network; the command line that runs `command` in it with its own processes and folder."""
     space, wire = _space(cluster, machine), f"v{cluster.identity[:6]}{machine}"
@@ -55,8 +78,7 @@ def wrap(cluster: LocalCluster, machine: str, address: str, command: Sequence[st
     _run("ip", "-n", space, "route", "add", "default", "via", cluster.head_address)
     own = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
     folder = str(cluster.machine_folder(machine))
-    alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    return ["ip", "netns", "exec", space, *alone, "sh", "-c", own, folder, *command]
+    return ["ip", "netns", "exec", space, *_ALONE, "sh", "-c", own, folder, *command]
 
 
 def remove(cluster: LocalCluster, machine: str) -> None:

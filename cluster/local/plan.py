@@ -104,7 +104,7 @@ def create(
         raise RecipeError(f"--workers {low}:{high}", "MIN:MAX with 0 <= MIN <= MAX and 1 <= MAX <= 250", "for example 0:2")
     if not name.isalnum() or len(name) > _LONGEST_NAME:
         raise RecipeError(f"cluster name {name!r}", f"letters and digits, at most {_LONGEST_NAME}", "for example dev")
-    ports = _free_ports(5)
+    ports = free_ports(5)
     return LocalCluster(
         name=name,
         identity=secrets.token_hex(8),
@@ -166,13 +166,21 @@ def _number() -> int:
     return 20 + secrets.randbelow(220)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on now, all different. None that the kernel gives away by itself (32768 on): a head that comes
+    back must find its own still free."""
+    found: dict[int, socket.socket] = {}
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        while len(found) < count:
+            port = 20000 + secrets.randbelow(12000)
+            each = socket.socket()
+            try:
+                each.bind(("0.0.0.0", port))
+            except OSError:
+                each.close()
+                continue
+            found[port] = each
+        return list(found)
     finally:
-        for each in sockets:
+        for each in found.values():
             each.close()

@@ -81,3 +81,11 @@ def test_the_autoscaler_never_puts_tasks_on_the_head() -> None:
     assert types["head"]["resources"] == {"CPU": 0}
     assert (types["worker"]["min_workers"], types["worker"]["max_workers"]) == (1, 3)
     assert types["worker"]["resources"]["CPU"] == 2
+
+
+def test_a_dead_machine_is_noticed_within_two_seconds_with_room_for_a_busy_one() -> None:
+    period, limit, missed = (int(each) for each in launch.DEATH_NOTICE.values())
+    assert missed * (period + limit) < 2000, "silent from just after a check on"
+    assert missed * limit + (missed - 1) * period > 1000, "alive, but too busy to answer"
+    cluster = plan.create("dev", (0, 2))
+    assert launch.DEATH_NOTICE.items() <= launch.environment_of(cluster, launch.head_of(cluster)).items()

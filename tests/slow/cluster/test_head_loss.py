@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from app.gateway.serve import single_route, start_gateway, wait_ready
 from cluster.artifacts import ArtifactStore
 from cluster.local import control, namespace
-from cluster.local.plan import LocalCluster, _free_ports
+from cluster.local.plan import LocalCluster, free_ports
 from tests.slow.cluster.conftest import MakeCluster, driver, until, workers
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
@@ -38,8 +37,11 @@ def step(number):
     return number
 
 with session():
-    print("begun", flush=True)
-    print("sum", sum(ray.get([step.remote(number) for number in range({STEPS})])))
+    print("begun")
+    steps = [step.remote(number) for number in range({STEPS})]
+    for each in steps:
+        print("step", ray.get(each), flush=True)
+    print("sum", sum(ray.get(steps)))
 """
 
 
@@ -64,7 +66,7 @@ def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server on the path (Debian: apt-get install redis-server)")
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path), "--save", "", "--appendonly", "yes"]
     server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
     yield f"127.0.0.1:{port}"
@@ -82,29 +84,38 @@ def test_machines_actors_and_jobs_outlive_the_head(make_cluster: MakeCluster, re
         process = ray.get(tally.add.remote())[1]
     client = JobSubmissionClient(cluster.dashboard)
     job = client.submit_job(entrypoint=f"python {tmp_path}/job.py", entrypoint_memory=200 << 20)
-    until(lambda: "begun" in client.get_job_logs(job))
+    until(lambda: "step 1" in client.get_job_logs(job))
 
     begun = time.monotonic()
     assert control.kill(cluster, "head") > 3
-    control.up(cluster)
+    kind = "Redis" if redis else "RocksDB"
+    seen(f"head up again ({kind}), s", control.up(cluster))
     with driver(cluster):
         until(lambda: workers() == 2)
         assert ray.get(ray.get_actor("tally").add.remote(), timeout=60) == (5, process)
-    kind = "Redis" if redis else "RocksDB"
     seen(f"head back with machines and actors after its death ({kind}), s", time.monotonic() - begun)
     client = JobSubmissionClient(cluster.dashboard)
     until(lambda: client.get_job_status(job).is_terminal(), 200)
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, (client.get_job_info(job).message, client.get_job_logs(job))
-    assert f"sum {sum(range(STEPS))}" in client.get_job_logs(job)
+    log = client.get_job_logs(job)
+    assert f"sum {sum(range(STEPS))}" in log
+    assert log.count("begun") == 1, "the same driver, not another one"
+    seen(f"job of {STEPS} s of work on two machines over the head's death ({kind}), s", _seconds_of(client, job))
+
+
+def _seconds_of(client: JobSubmissionClient, job: str) -> float:
+    info = client.get_job_info(job)
+    assert info.start_time is not None
+    assert info.end_time is not None
+    return (info.end_time - info.start_time) / 1000
 
 
 class Callers:
-    """Clients that never stop asking; what they got, by phase."""
+    """Clients that never stop asking; what they got: phase, `200` or what went wrong, seconds."""
 
     def __init__(self, urls: list[str]) -> None:
         self.phase = "before"
-        self.answers: Counter[tuple[str, str]] = Counter()
-        self.slowest: Counter[str] = Counter()
+        self.answers: list[tuple[str, str, float]] = []
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(url,)) for url in urls]
         for each in self._threads:
@@ -115,12 +126,24 @@ class Callers:
         while not self._ended.is_set():
             begun, phase = time.monotonic(), self.phase
             try:
-                kind = str(httpx.post(f"{url}/v1/completions", json=body, timeout=30).status_code)
+                response = httpx.post(f"{url}/v1/completions", json=body, timeout=30)
+                got = "200" if response.status_code == 200 else f"{response.status_code} {response.text[:200]}"
             except httpx.HTTPError as error:
-                kind = type(error).__name__
-            self.answers[phase, kind] += 1
-            self.slowest[phase] = max(self.slowest[phase], time.monotonic() - begun)
+                got = repr(error)
+            self.answers.append((phase, got, time.monotonic() - begun))
             self._ended.wait(0.05)
+
+    def seconds(self, phase: str) -> list[float]:
+        """How long each request of that phase took, also where it failed."""
+        return [each[2] for each in self.answers if each[0] == phase]
+
+    def wait(self, phase: str, count: int) -> None:
+        """Until so many requests of that phase have ended, from now on."""
+        enough = len(self.seconds(phase)) + count
+        until(lambda: len(self.seconds(phase)) >= enough)
+
+    def failures(self) -> list[tuple[str, str, float]]:
+        return [each for each in self.answers if each[1] != "200"]
 
     def end(self) -> None:
         self._ended.set()
@@ -151,19 +174,29 @@ def test_no_request_fails_while_the_head_is_away(make_cluster: MakeCluster, tmp_
     urls = serve_tiny(cluster, tmp_path)
     callers = Callers(urls)
     try:
-        time.sleep(5)
+        callers.wait("before", 100)
         callers.phase = "head away"
         control.kill(cluster, "head")
-        time.sleep(5)  # how long a supervisor may take to notice
+        callers.wait("head away", 60)
         control.up(cluster)
         callers.phase = "after"
-        time.sleep(30)  # Ray's own timers: health checks, proxies that ask the controller
+        begun = time.monotonic()
+        with driver(cluster):
+            until(lambda: workers() == 2)
+            until(serves)
+        seen("Serve whole again once the head was up, s", time.monotonic() - begun)
+        callers.wait("after", 200)
     finally:
         callers.end()
-    failed = {key: count for key, count in callers.answers.items() if key[1] != "200"}
     for phase in ("before", "head away", "after"):
-        seen(f"requests answered, {phase}", callers.answers[phase, "200"])
-        seen(f"slowest request, {phase}, s", float(callers.slowest[phase]))
-    assert failed == {}
-    with driver(cluster):
-        assert set(deployed().values()) == {"RUNNING"}
+        seen(f"requests answered, {phase}", len(callers.seconds(phase)))
+        seen(f"slowest request, {phase}, s", max(callers.seconds(phase)))
+    assert callers.failures() == []
+
+
+def serves() -> bool:
+    """Whether Serve's controller is there, has every application and finds every proxy well."""
+    from ray import serve
+
+    proxies = list(serve.status().proxies.values())
+    return proxies == ["HEALTHY"] * 3 and set(deployed().values()) == {"RUNNING"}
