@@ -26,7 +26,8 @@ import httpx
 import torch
 
 from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-from cluster.artifacts import ArtifactStore, Work
+from cluster.artifacts import ArtifactStore
+from cluster.manifest import Work
 from cluster.session import session
 from workloads.serving.deploy import deploy_revision, free_port
 from workloads.serving.engine import load_engine

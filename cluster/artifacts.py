@@ -9,14 +9,13 @@ import json
 import os
 import shutil
 import tempfile
-import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster import storage
+from cluster.draft import Draft
 from cluster.errors import ArtifactError, StorageError
 from cluster.manifest import (
     KINDS,
@@ -26,28 +25,10 @@ from cluster.manifest import (
     Kind,
     Manifest,
     Work,
-    fingerprint_of_files,
-    library_versions,
 )
 from cluster.storage import Location
 
-__all__ = [
-    "KINDS",
-    "MANIFEST",
-    "Artifact",
-    "ArtifactStore",
-    "Draft",
-    "FileEntry",
-    "Json",
-    "Kind",
-    "Manifest",
-    "Work",
-    "fingerprint_of_files",
-    "library_versions",
-    "open_artifact",
-]
-
-_STAGING = ".staging"
+STAGING = ".staging"
 _REFS = "refs"
 
 
@@ -135,22 +116,6 @@ def _changed(artifact: Artifact, path: str) -> ArtifactError:
     )
 
 
-class Draft:
-    """An artifact being written. Put files below `location`, fill `counts` and `metrics`; the store commits it."""
-
-    def __init__(self, work: Work, location: Location) -> None:
-        self.work, self.location = work, location
-        self.counts: dict[str, int] = {}
-        self.metrics: dict[str, float] = {}
-        self.recipe: Mapping[str, Json] = {}
-
-    def write(self, path: str, data: bytes) -> None:
-        storage.write_bytes(self.location / path, data)
-
-    def upload(self, source: Path, path: str = "") -> None:
-        storage.upload(source, self.location / path if path else self.location)
-
-
 class ArtifactStore:
     """All artifacts below one URI: `<root>/<kind>/<fingerprint>/`. Local folders and object stores alike."""
 
@@ -191,16 +156,14 @@ class ArtifactStore:
         killed. (An object store has no lock to give: two that copy in the same moment can mix; verification finds that.)
         """
         final = self._folder(work.kind, work.folder)
-        staging = self.root / _STAGING / f"{work.kind}-{work.folder}-{uuid.uuid4().hex[:8]}"
+        staging = self.root / STAGING / f"{work.kind}-{work.folder}-{uuid.uuid4().hex[:8]}"
         with storage.plain_errors("creating", staging):
             staging.filesystem.create_dir(staging.path, recursive=True)
-        draft, start = Draft(work, staging), time.monotonic()
+        draft = Draft(work, staging)
         draft.recipe = recipe or {}
         try:
             yield draft
-            manifest = _manifest(draft, time.monotonic() - start)
-            storage.write_bytes(staging / MANIFEST, manifest.to_json())
-            _commit(staging, final)
+            draft.commit(final)
         except BaseException:
             with contextlib.suppress(StorageError):
                 storage.delete_folder(staging)
@@ -226,30 +189,6 @@ class ArtifactStore:
             for kind in KINDS:
                 with contextlib.suppress(ArtifactError):
                     yield recipe, self.ref(recipe, kind)
-
-    def garbage(self, keep: Iterable[str] = (), draft_hours: float = 24) -> list[Location]:
-        """Folders that nothing holds: neither a reference nor `keep` (fingerprints), directly or as an input of what they
-        hold. Drafts come first; one that was written to less than `draft_hours` ago may belong to a run in progress."""
-        present = list(self.artifacts())
-        inputs = {artifact.fingerprint: set(artifact.manifest.inputs.values()) for artifact in present}
-        held, todo = set[str](), {artifact.fingerprint for _, artifact in self.refs()} | set(keep)
-        while todo:
-            fingerprint = todo.pop()
-            held.add(fingerprint)
-            todo |= inputs.get(fingerprint, set()) - held
-        folders = {artifact.location.path for artifact in present}
-        broken = [
-            draft
-            for name in storage.list_folders(self.root / _STAGING)
-            if _hours_since(draft := self.root / _STAGING / name) >= draft_hours
-        ]
-        broken += [
-            self.root / kind / name
-            for kind in KINDS
-            for name in storage.list_folders(self.root / kind)
-            if (self.root / kind / name).path not in folders
-        ]
-        return broken + [artifact.location for artifact in present if artifact.fingerprint not in held]
 
     def _folder(self, kind: Kind, name: str) -> Location:
         return self.root / kind / name
@@ -284,42 +223,3 @@ _MADE_BY: Mapping[Kind, str] = {
     "model": "python -m workloads.training RECIPE",
     "evaluation": "python -m workloads.evaluation RECIPE",
 }
-
-
-def _manifest(draft: Draft, seconds: float) -> Manifest:
-    work = draft.work
-    stats = [file for file in storage.list_files(draft.location) if file.path != MANIFEST]
-    files = tuple(FileEntry(file.path, file.size, storage.sha256_of(draft.location / file.path)) for file in stats)
-    return Manifest(
-        kind=work.kind,
-        fingerprint=work.fingerprint,
-        stage_version=work.stage_version,
-        spec=dict(work.spec),
-        inputs=dict(work.inputs),
-        versions=library_versions(),
-        files=files,
-        counts=dict(draft.counts),
-        metrics=dict(draft.metrics),
-        seconds=round(seconds, 3),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        recipe=dict(draft.recipe),
-    )
-
-
-def _hours_since(folder: Location) -> float:
-    """Hours since a file in the folder was last written; very many for an empty one."""
-    newest = max((file.changed_ns for file in storage.list_files(folder)), default=0)
-    return (time.time_ns() - newest) / 3.6e12
-
-
-def _commit(staging: Location, final: Location) -> None:
-    if storage.kind_of(final / MANIFEST) != "file":
-        try:
-            storage.move_folder(staging, final, last=MANIFEST)
-        except StorageError:
-            if storage.kind_of(final) != "folder":
-                raise
-            if storage.kind_of(final / MANIFEST) != "file":  # a folder whose manifest someone took away is in the way
-                storage.delete_folder(final)
-                storage.move_folder(staging, final, last=MANIFEST)
-    storage.delete_folder(staging)  # still there where another run did the same work and was first

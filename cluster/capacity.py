@@ -57,13 +57,13 @@ def _holders() -> tuple[Holder, ...]:
     return tuple(Holder(each.name or each.class_name, dict(each.required_resources)) for each in actors)
 
 
-def require_room(room: Room, shape: Resources, count: int, for_what: str) -> None:
+def require_room(room: Room, shape: Resources, count: int, for_what: str, remedy: str) -> None:
     """Refuse at once what no machine can hold, whatever ends and whatever comes. Raises ResourceError."""
     if (most := room.fits_ever(shape)) < count:
         raise ResourceError(
             f"{for_what} asks for {count} x ({told(shape)}), each on one machine",
-            f"this cluster can hold {most} of them at most",
-            "ask for less (`training.workers`, `training.cpus_per_worker`), or run on larger machines with --address",
+            f"this cluster can hold {most or 'none'} of them",
+            f"{remedy}, or run on a larger cluster with --address",
         )
 
 
@@ -84,7 +84,7 @@ def waiting_facts(room: Room, shape: Resources, count: int) -> dict[str, Value]:
 
 def told(shape: Resources) -> str:
     """`CPU 2, GPU 1`."""
-    return ", ".join(f"{key} {value:g}" for key, value in shape.items())
+    return ", ".join(f"{key} {value:g}" for key, value in shape.items() if value)
 
 
 class Waiting:

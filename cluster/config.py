@@ -14,8 +14,8 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cluster.artifacts import Json
 from cluster.errors import RecipeError
+from cluster.manifest import Json
 
 
 class Spec(BaseModel):

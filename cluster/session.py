@@ -19,7 +19,7 @@ from types import FrameType
 import psutil
 
 from cluster import environment
-from cluster.errors import AddressError, Interrupted, ResourceError, TokenError, UserError
+from cluster.errors import AddressError, Interrupted, TokenError, UserError
 from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
@@ -140,24 +140,10 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
 
 
 def _describe(address: str, private: bool, log_folder: str = "") -> Session:
-    total = _resources()
-    return Session(address, private, total.get("CPU", 0.0), total.get("GPU", 0.0), log_folder)
-
-
-def _resources() -> dict[str, float]:
     import ray
 
     total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return total
-
-
-def reachable_resources() -> dict[str, float]:
-    """What the cluster has now, or may have once its autoscaler has added every machine it may."""
-    from ray._private.state import state
-
-    now = _resources()
-    grown = state.get_max_resources_from_cluster_config() or {}
-    return {name: max(now.get(name, 0.0), float(grown.get(name, 0.0))) for name in {*now, *grown}}
+    return Session(address, private, total.get("CPU", 0.0), total.get("GPU", 0.0), log_folder)
 
 
 def use_token(token: str = "") -> None:
@@ -190,18 +176,6 @@ def quiet_ray_data() -> None:
     DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors reach the user as one line of ours
     warnings.filterwarnings("ignore", module=r"ray\..*")
-
-
-def require(cpus: float = 0, gpus: float = 0, for_what: str = "this run") -> None:
-    """Refuse at once what the cluster can never place, grown to its limits. Raises ResourceError."""
-    total = reachable_resources()
-    for name, wanted, key in (("GPUs", gpus, "GPU"), ("CPUs", cpus, "CPU")):
-        if wanted > total.get(key, 0.0):
-            raise ResourceError(
-                f"{for_what} asks for {wanted:g} {name}",
-                f"this cluster has {total.get(key, 0.0):g} at most",
-                "lower `training.workers` or `training.gpus_per_worker`, or run on a larger cluster with --address",
-            )
 
 
 @contextmanager

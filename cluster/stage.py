@@ -11,9 +11,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cluster.artifacts import Artifact, ArtifactStore, Draft, Json, Work
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.config import RecipeFile, Spec
+from cluster.draft import Draft
 from cluster.errors import Interrupted
+from cluster.manifest import Json, Work
 from cluster.observe.logs import event, log_context
 from cluster.observe.metrics import STAGES
 from cluster.observe.progress import Reporter, Value

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from cluster import storage
-from cluster.artifacts import MANIFEST, Artifact, FileEntry, Kind, Manifest, open_artifact
+from cluster.artifacts import Artifact, open_artifact
 from cluster.errors import ArtifactError
+from cluster.manifest import MANIFEST, FileEntry, Kind, Manifest
 from cluster.storage import Location
 
 CONTENTS = "backup.json"

@@ -33,8 +33,10 @@ from app.registry.audit import AuditLog, exclusive
 from app.registry.registry import FOLDER, registered_models
 from app.registry.tracking import Tracking
 from cluster import storage
-from cluster.artifacts import MANIFEST, Artifact, ArtifactStore, FileEntry, library_versions, open_artifact
+from cluster.artifacts import Artifact, ArtifactStore, open_artifact
 from cluster.errors import ArtifactError, StorageError, UserError
+from cluster.garbage import garbage
+from cluster.manifest import MANIFEST, FileEntry, library_versions
 from cluster.storage import Location
 
 SQLITE = "sqlite:///"
@@ -193,7 +195,7 @@ def _save_artifacts(
 
 def _needed(store: ArtifactStore, records: Sequence[ModelRecord]) -> Iterator[Artifact]:
     """What registered models and references hold, directly or as inputs; a registered model that is gone is an error."""
-    unheld = {folder.path for folder in store.garbage(keep=registered_models(store))}
+    unheld = {folder.path for folder in garbage(store, keep=registered_models(store))}
     inside = [artifact for artifact in store.artifacts() if artifact.location.path not in unheld]
     yield from inside
     there = {artifact.uri for artifact in inside}

@@ -19,8 +19,9 @@ from app.registry.registry import FOLDER, Registry
 from app.registry.revision import PRODUCTION, Revision
 from app.registry.tracking import Tracking
 from cluster import storage
-from cluster.artifacts import MANIFEST, Artifact, ArtifactStore
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import ArtifactError, StorageError, UserError
+from cluster.manifest import MANIFEST
 from cluster.storage import Location
 
 

@@ -9,8 +9,10 @@ from rich.table import Table
 
 from app.commands.arguments import Verbs, verb
 from cluster import storage
-from cluster.artifacts import KINDS, Artifact, ArtifactStore
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import ArtifactError
+from cluster.garbage import garbage
+from cluster.manifest import KINDS
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -83,12 +85,12 @@ def _gc(options: argparse.Namespace) -> None:
     from app.registry.registry import registered_models
 
     store = ArtifactStore(options.store)
-    garbage = store.garbage(keep=registered_models(store))
-    for folder in garbage:
+    found = garbage(store, keep=registered_models(store))
+    for folder in found:
         print(f"{'deleted' if options.yes else 'would delete'} {folder}")
         if options.yes:
             storage.delete_folder(folder)
-    if garbage and not options.yes:
+    if found and not options.yes:
         print("nothing was deleted; add --yes to delete")
-    if not garbage:
+    if not found:
         print("nothing to delete")

@@ -1,7 +1,8 @@
 """From a model back to the raw input: a walk over manifests, each of which names the fingerprints of its inputs."""
 
 from app.registry.revision import Node
-from cluster.artifacts import KINDS, Artifact, ArtifactStore, Kind
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.manifest import KINDS, Kind
 
 
 def lineage(artifact: Artifact, store: ArtifactStore) -> tuple[Node, ...]:

@@ -14,8 +14,9 @@ from app.registry.revision import CANDIDATE, PRODUCTION, Revision
 from app.registry.spec import RegistrySpec
 from app.registry.tracking import Tracking, training_points
 from cluster import storage
-from cluster.artifacts import Artifact, ArtifactStore, Json, open_artifact
+from cluster.artifacts import Artifact, ArtifactStore, open_artifact
 from cluster.errors import ArtifactError, ModelNotFoundError, UserError
+from cluster.manifest import Json
 from cluster.stage import StageContext
 
 FOLDER = "registry"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from cluster.artifacts import Json
+from cluster.manifest import Json
 
 PRODUCTION = "production"
 CANDIDATE = "candidate"

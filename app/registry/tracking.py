@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from app.registry.audit import exclusive
 from app.registry.revision import Revision
 from cluster import environment, storage
-from cluster.artifacts import Artifact, Json
+from cluster.artifacts import Artifact
 from cluster.errors import AddressError, StorageError
+from cluster.manifest import Json
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -12,7 +12,8 @@ import pytest
 
 from app.gateway.serve import Gateway, gateway_deployment
 from app.submit import _DRIVER_MEMORY
-from cluster.artifacts import Artifact, ArtifactStore, Work
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.manifest import Work
 from workloads.serving.deploy import bind_replica
 from workloads.serving.spec import ServingSpec
 

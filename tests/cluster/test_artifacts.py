@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import storage
-from cluster.artifacts import Artifact, ArtifactStore, Json, Kind, Work, fingerprint_of_files, open_artifact
+from cluster.artifacts import Artifact, ArtifactStore, open_artifact
 from cluster.errors import ArtifactError, StorageError
+from cluster.garbage import garbage
+from cluster.manifest import Json, Kind, Work, fingerprint_of_files
 
 FILES = {"documents/part-00000.parquet": b"rows" * 1000, "report.json": b"{}", "empty": b""}
 
@@ -81,7 +83,8 @@ def test_an_exception_leaves_nothing(store: ArtifactStore) -> None:
 _KILLED = """
 import os, signal, sys
 from cluster import storage
-from cluster.artifacts import ArtifactStore, Work
+from cluster.artifacts import ArtifactStore
+from cluster.manifest import Work
 from cluster import artifacts
 store, task = ArtifactStore(sys.argv[1]), Work("corpus", {}, {"raw": "f" * 20}, 1)
 if sys.argv[2] == "committing":
@@ -116,7 +119,7 @@ def test_a_kill_leaves_no_artifact_and_no_trace_in_the_next(store: ArtifactStore
     here = {file.path for file in storage.list_files(artifact.location)}
     assert here == {*FILES, "manifest.json"}
     store.set_ref("test", artifact)
-    for folder in store.garbage(draft_hours=0):
+    for folder in garbage(store, draft_hours=0):
         storage.delete_folder(folder)
     assert all(path.startswith(("corpus/", "refs/")) for path in files_below(store))
     artifact.verify()
@@ -248,12 +251,12 @@ def test_garbage_is_what_nothing_holds(store: ArtifactStore) -> None:
     alone = commit(store, work(number=2))
     store.set_ref("mine", model)
     storage.write_bytes(store.root / "corpus" / "never" / "report.json", b"{}")
-    garbage = [folder.name for folder in store.garbage({kept_by_hand.fingerprint}, draft_hours=0)]
-    assert garbage == ["never", alone.fingerprint]
-    for folder in store.garbage({kept_by_hand.fingerprint}, draft_hours=0):
+    found = [folder.name for folder in garbage(store, {kept_by_hand.fingerprint}, draft_hours=0)]
+    assert found == ["never", alone.fingerprint]
+    for folder in garbage(store, {kept_by_hand.fingerprint}, draft_hours=0):
         storage.delete_folder(folder)
     assert {a.fingerprint for a in store.artifacts()} == {a.fingerprint for a in (corpus, tokens, model, kept_by_hand)}
-    assert store.garbage({kept_by_hand.fingerprint}, draft_hours=0) == []
+    assert garbage(store, {kept_by_hand.fingerprint}, draft_hours=0) == []
 
 
 def _read_and_hash(uri: str) -> str:

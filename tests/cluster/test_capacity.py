@@ -58,9 +58,27 @@ def test_what_an_actor_holds_is_not_free_and_its_name_is_known(ray_session: Sess
 
 
 def test_what_no_machine_can_ever_hold_is_refused(ray_session: Session) -> None:
-    require_room(current_room(), {"CPU": 4}, 1, "training")
-    with pytest.raises(ResourceError, match=r"training asks for 2 x \(CPU 3\), each on one machine; this cluster can hold 1"):
-        require_room(current_room(), {"CPU": 3}, 2, "training")
+    require_room(current_room(), {"CPU": 4}, 1, "training", "ask for less")
+    refused = (
+        r"training asks for 2 x \(CPU 3\), each on one machine; this cluster can hold 1 of them; ask for less, or run on a"
+    )
+    with pytest.raises(ResourceError, match=refused):
+        require_room(current_room(), {"CPU": 3}, 2, "training", "ask for less")
+
+
+def test_an_autoscaling_cluster_is_held_to_what_its_pools_may_become(
+    ray_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head's own record, as an autoscaler reports it: four machines may come."""
+    from ray._private.state import state
+    from ray.core.generated.autoscaler_pb2 import ClusterConfig
+
+    pools = ClusterConfig()
+    pools.node_group_configs.add(name="gpu", max_count=4, resources={"CPU": 8, "GPU": 1})
+    monkeypatch.setattr(state, "get_cluster_config", lambda: pools)
+    require_room(current_room(), {"CPU": 8, "GPU": 1}, 4, "training", "ask for less")
+    with pytest.raises(ResourceError, match="this cluster can hold 4 of them"):
+        require_room(current_room(), {"CPU": 1, "GPU": 1}, 5, "training", "ask for less")
 
 
 def test_a_cluster_that_may_grow_says_how_far() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import Interrupted, ResourceError
-from cluster.session import Session, require, stop_on_sigterm
+from cluster.errors import Interrupted
+from cluster.session import Session, stop_on_sigterm
 
 JOIN = "from cluster.session import session\nwith session({address!r}): print('joined')"
 
@@ -18,26 +18,6 @@ JOIN = "from cluster.session import session\nwith session({address!r}): print('j
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.run([sys.executable, "-c", code], env=clean | environment, capture_output=True, text=True, timeout=120)
-
-
-def test_more_than_the_session_has_is_refused_in_one_line(ray_session: Session) -> None:
-    require(cpus=1)
-    with pytest.raises(ResourceError, match=r"asks for 8 GPUs; this cluster has 0 at most; lower"):
-        require(gpus=8, for_what="training")
-
-
-def test_an_autoscaling_cluster_is_held_to_what_its_pools_may_become(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The head's own record, as an autoscaler reports it: nothing is there yet, four machines may come."""
-    from ray._private.state import state
-    from ray.core.generated.autoscaler_pb2 import ClusterConfig
-
-    pools = ClusterConfig()
-    pools.node_group_configs.add(name="gpu", max_count=4, resources={"CPU": 8, "GPU": 1})
-    monkeypatch.setattr("cluster.session._resources", dict)
-    monkeypatch.setattr(state, "get_cluster_config", lambda: pools)
-    require(cpus=32, gpus=4)
-    with pytest.raises(ResourceError, match=r"asks for 5 GPUs; this cluster has 4 at most"):
-        require(gpus=5, for_what="training")
 
 
 def test_a_private_session_has_a_token_and_only_loopback(ray_session: Session) -> None:

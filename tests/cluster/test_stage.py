@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.artifacts import ArtifactStore, Draft, Work
+from cluster.artifacts import ArtifactStore
 from cluster.config import read_recipe
+from cluster.draft import Draft
 from cluster.errors import ArtifactError, Interrupted, RecipeError
+from cluster.garbage import garbage
+from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter
 from cluster.stage import StageContext, open_context, run_stage
 
@@ -48,7 +51,7 @@ def test_a_stage_that_fails_or_is_stopped_leaves_nothing(context: StageContext, 
     with pytest.raises(type(error)):
         run_stage(context, "corpus", "documents", WORK, fail)
     assert context.store.find(WORK) is None
-    assert context.store.garbage() == []
+    assert garbage(context.store) == []
     with pytest.raises(ArtifactError, match=r"has no corpus yet.*workloads\.corpus"):
         context.store.ref("test", "corpus")
 

@@ -6,7 +6,8 @@ A change here makes every store in use unreadable or does all its work again: it
 import json
 from pathlib import Path
 
-from cluster.artifacts import KINDS, ArtifactStore, Work
+from cluster.artifacts import ArtifactStore
+from cluster.manifest import KINDS, Work
 
 WORK = Work("corpus", {"heldout_share": 0.02, "来源": ["网页", None, True]}, {"raw": "0123456789abcdef0123"}, 3)
 

@@ -6,7 +6,7 @@ read -> recurring lines -> clean -> exact and near duplicates -> fates -> docume
 from collections.abc import Mapping
 from itertools import chain
 
-from cluster.artifacts import Draft
+from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cluster import storage
-from cluster.artifacts import fingerprint_of_files
 from cluster.errors import InputError
+from cluster.manifest import fingerprint_of_files
 from cluster.storage import Location
 from workloads.corpus.spec import Format, InputSpec
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cluster.artifacts import Json
+from cluster.manifest import Json
 from workloads.corpus.fates import EXACT, NEAR
 from workloads.text.rules import RULE_NAMES
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from cluster.artifacts import Json
 from cluster.config import Spec
+from cluster.manifest import Json
 
 Format = Literal["auto", "jsonl", "parquet", "txt"]
 

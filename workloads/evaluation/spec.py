@@ -2,8 +2,8 @@
 
 from pydantic import Field, model_validator
 
-from cluster.artifacts import Json
 from cluster.config import Spec
+from cluster.manifest import Json
 
 _HOW_NOT_WHAT = {"batch", "cpus", "gpus"}  # these change the time it takes and not the result
 

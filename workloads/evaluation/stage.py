@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from cluster.artifacts import Artifact, Draft, Work
+from cluster.artifacts import Artifact
+from cluster.draft import Draft
+from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.evaluation.spec import EvaluationSpec

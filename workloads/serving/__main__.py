@@ -9,9 +9,9 @@ served. The OpenAI endpoint is app/gateway's: `hanlin serve`.
 import sys
 
 from cluster.artifacts import Artifact
+from cluster.capacity import current_room, require_room
 from cluster.config import RecipeFile
 from cluster.entry import run_workload
-from cluster.session import require
 from cluster.stage import StageContext
 from workloads.serving.spec import ServingSpec
 
@@ -21,7 +21,8 @@ def main(context: StageContext, recipe: RecipeFile) -> Artifact:
 
     spec = recipe.section("serving", ServingSpec)
     model = context.store.ref(context.name, "model")
-    require(spec.cpus_per_replica, spec.gpus_per_replica, "serving")
+    shape = {"CPU": spec.cpus_per_replica, "GPU": spec.gpus_per_replica}
+    require_room(current_room(), shape, spec.replicas, "serving", "lower `serving.replicas` or what each asks for")
     app = deploy_revision(spec, model, model.fingerprint)
     answer = ask_once(app)
     context.reporter.note("served", application=app, tokens=len(answer.token_ids), finish=answer.finish or "")

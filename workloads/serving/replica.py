@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from cluster import storage
-from cluster.artifacts import Artifact, Manifest
+from cluster.artifacts import Artifact
 from cluster.errors import UnavailableError
+from cluster.manifest import Manifest
 from cluster.observe import logs
 from cluster.observe.metrics import SERVING_RUNNING, SERVING_SLOTS, SERVING_TOKENS, SERVING_WAITING
 from cluster.observe.traces import start_span

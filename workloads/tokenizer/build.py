@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
-from cluster.artifacts import Artifact, Draft
+from cluster.artifacts import Artifact
+from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.progress import Reporter, Value
 from workloads.tokenizer.documents import HELDOUT, TRAIN, Document, first_characters, read_documents

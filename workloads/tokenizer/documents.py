@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cluster.artifacts import Artifact, FileEntry
+from cluster.artifacts import Artifact
 from cluster.errors import InputError
+from cluster.manifest import FileEntry
 
 TRAIN, HELDOUT = "train", "heldout"
 _BATCH = 1_000  # documents held as Python text at a time

@@ -15,7 +15,8 @@ import ray.data
 from ray.exceptions import RayError
 from tokenizers import Tokenizer
 
-from cluster.artifacts import Artifact, FileEntry, Manifest
+from cluster.artifacts import Artifact
+from cluster.manifest import FileEntry, Manifest
 from cluster.storage import locate
 from workloads.tokenizer.documents import open_part, parts_of
 from workloads.tokenizer.pack import Ids, TokenType

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from cluster.artifacts import Artifact, Draft, Work
+from cluster.artifacts import Artifact
+from cluster.draft import Draft
+from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.tokenizer.spec import TokenizerSpec, TokensSpec

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from cluster.artifacts import Artifact, Draft, Work
+from cluster.artifacts import Artifact
+from cluster.draft import Draft
 from cluster.errors import TrainingError
+from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext
 from workloads.models.size import describe

@@ -14,8 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 
 from cluster import storage
-from cluster.artifacts import MANIFEST, Artifact, ArtifactStore, Draft, Json, Work
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.draft import Draft
 from cluster.errors import ArtifactError
+from cluster.manifest import MANIFEST, Json, Work
 
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 METRICS, LEDGER = "metrics.jsonl", "ledger.jsonl"

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import distributed
 
-from cluster.artifacts import Json
+from cluster.manifest import Json
 
 
 class Communicator(Protocol):

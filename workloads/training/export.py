@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cluster.artifacts import Artifact, Draft, Json
+from cluster.artifacts import Artifact
+from cluster.draft import Draft
+from cluster.manifest import Json
 from workloads.models.architecture import decoder_config
 from workloads.models.card import CardFacts, model_card
 from workloads.models.folder import write_configs

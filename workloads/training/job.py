@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from cluster.artifacts import Artifact, ArtifactStore, Json, Work
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import ArtifactError
+from cluster.manifest import Json, Work
 from workloads.models.architecture import build_decoder, decoder_config
 from workloads.models.size import describe
 from workloads.models.spec import ModelSpec

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from cluster.artifacts import Json
+from cluster.manifest import Json
 
 # Dense bf16 tensor-core peaks in FLOP/s, from NVIDIA's data sheets; the first name that occurs in the device's name holds.
 _GPU_PEAKS = (

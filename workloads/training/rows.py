@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cluster.artifacts import MANIFEST, Artifact, Manifest
+from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError
+from cluster.manifest import MANIFEST, Manifest
 
 Split = Literal["train", "heldout"]
 Tokens = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32

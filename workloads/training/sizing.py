@@ -3,7 +3,6 @@
 Not for stopping and starting the workers: elastic.py does, at a step boundary, from a checkpoint.
 """
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,41 +16,35 @@ GROW_SECONDS = 15.0  # a restart costs seconds: what is free must have been free
 
 @dataclass(frozen=True)
 class Stand:
-    """One look at the cluster, in processors (or accelerators, for workers that have one): free now, and asked for by others
-    that neither have room nor can get it from the autoscaler. `leaving`: machines with work on them that were told to go."""
+    """One look at the cluster, in workers: how many more would fit, and how many are in the place of others who wait and can
+    get it from no new machine. `leaving`: machines with work on them that were told to go."""
 
-    free: float
-    waiting: float
+    free: int
+    waiting: int
     leaving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Limits:
-    """From `least` to `most` workers of `share` processors each."""
+    """From `least` to `most` workers."""
 
     least: int
     most: int
-    share: float
 
     @staticmethod
-    def of(spec: TrainingSpec, share: float) -> "Limits":
-        return Limits(spec.min_workers or spec.workers, spec.workers, share)
+    def of(spec: TrainingSpec) -> "Limits":
+        return Limits(spec.min_workers or spec.workers, spec.workers)
 
     @property
     def elastic(self) -> bool:
         return self.least < self.most
 
 
-def first_size(limits: Limits, stand: Stand) -> int:
-    """Workers to start with: as many as fit, never fewer than the least (these wait for their place)."""
-    return max(limits.least, min(limits.most, int(stand.free // limits.share)))
-
-
 def next_size(workers: int, limits: Limits, stand: Stand) -> int:
     """Workers to have now: those that others need are given back, those that fit are taken."""
     if stand.waiting > 0:
-        return max(limits.least, workers - math.ceil(stand.waiting / limits.share))
-    return min(limits.most, workers + int(stand.free // limits.share))
+        return max(limits.least, workers - stand.waiting)
+    return min(limits.most, workers + stand.free)
 
 
 class Sizer:
@@ -65,8 +58,10 @@ class Sizer:
         self._left = frozenset[str]()
 
     def first(self) -> int:
-        """The size to start with."""
-        return first_size(self._limits, self._look()) if self._limits.elastic else self._limits.most
+        """The size to start with: as many as fit, never fewer than the least (these wait for their place)."""
+        if not self._limits.elastic:
+            return self._limits.most
+        return max(self._limits.least, min(self._limits.most, self._look().free))
 
     def change(self, workers: int) -> int | None:
         """The size to restart with; None while the present one is right, or not wrong for long enough."""

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from cluster.artifacts import Json
 from cluster.config import Spec
+from cluster.manifest import Json
 
 Schedule = Literal["wsd", "cosine", "constant"]
 PrecisionName = Literal["auto", "bf16", "f32"]

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from cluster.artifacts import Artifact, Draft, Json, Work
+from cluster.artifacts import Artifact
+from cluster.draft import Draft
 from cluster.errors import UserError
+from cluster.manifest import Json, Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.models.spec import ModelSpec

@@ -11,7 +11,8 @@ from app.backup.make import Source
 from app.backup.restore import Target
 from app.registry import Registry
 from app.registry.spec import RegistrySpec, local_database
-from cluster.artifacts import Artifact, ArtifactStore, Work
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.manifest import Work
 from tests.app.registry.conftest import empty_database
 from tests.cluster.conftest import s3_bucket, s3_server
 from tests.workloads.serving.tiny_model import commit_model, write_model

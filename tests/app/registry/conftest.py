@@ -10,7 +10,8 @@ import pytest
 from app.registry import Registry, RegistrySpec, open_registry
 from app.registry.spec import local_database
 from app.registry.tracking import Tracking
-from cluster.artifacts import Artifact, ArtifactStore, Json, Kind, Work
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.manifest import Json, Kind, Work
 from cluster.stage import StageContext
 
 MakeModel = Callable[[int], Artifact]

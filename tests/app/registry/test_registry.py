@@ -10,6 +10,7 @@ from app.registry import Registry, RegistrySpec, open_registry
 from app.registry.registry import registered_models
 from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError, ModelNotFoundError, StorageError, UserError
+from cluster.garbage import garbage
 from cluster.stage import StageContext
 
 
@@ -156,8 +157,8 @@ def test_a_change_that_fails_is_logged_and_not_counted(registry: Registry, three
 
 def test_registered_models_are_kept_from_garbage(registry: Registry, three: list[Artifact]) -> None:
     assert registered_models(registry.store) == {model.fingerprint for model in three}
-    assert {a.path for a in registry.store.garbage()} >= {model.location.path for model in three}
-    kept = {a.path for a in registry.store.garbage(registered_models(registry.store))}
+    assert {a.path for a in garbage(registry.store)} >= {model.location.path for model in three}
+    kept = {a.path for a in garbage(registry.store, registered_models(registry.store))}
     assert not kept & {model.location.path for model in three}
 
 

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from app.registry import RegistrySpec, open_registry
-from cluster.artifacts import ArtifactStore, Work
+from cluster.artifacts import ArtifactStore
 from cluster.errors import AddressError, ArtifactError
+from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter
 from cluster.stage import StageContext
 from cluster.storage import read_bytes, write_bytes

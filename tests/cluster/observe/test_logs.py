@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cluster.artifacts import Draft, Work
+from cluster.draft import Draft
 from cluster.errors import UserError
+from cluster.manifest import Work
 from cluster.observe import logs
 from cluster.stage import StageContext, run_stage
 

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from cluster import storage
 from cluster.artifacts import ArtifactStore
 from cluster.errors import InputError, StorageError
+from cluster.garbage import garbage
 from cluster.observe.progress import SilentReporter
 from cluster.session import Session
 from cluster.stage import StageContext
@@ -92,4 +93,4 @@ def test_a_full_disk_is_one_line_and_nothing_committed(small_disk: Path, tmp_pat
         build_corpus(CorpusSpec.model_validate({"inputs": "raw.jsonl"}), context)
     assert "\n" not in str(caught.value)
     assert list(context.store.artifacts()) == []
-    assert context.store.garbage() == []
+    assert garbage(context.store) == []

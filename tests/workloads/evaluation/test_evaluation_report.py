@@ -115,7 +115,7 @@ def test_documents_first_by_id_within_the_limits(corpus: Artifact, rows: list[di
 
 
 def test_a_corpus_with_nothing_held_out_is_one_line(store: ArtifactStore, corpus: Artifact) -> None:
-    from cluster.artifacts import Work
+    from cluster.manifest import Work
 
     work = Work("corpus", {}, {}, 1)
     with store.draft(work) as draft:

@@ -7,7 +7,8 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from cluster.artifacts import Artifact, ArtifactStore, Work
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.manifest import Work
 
 TEXT = [
     "青石镇在江边，镇上有一座老桥。",

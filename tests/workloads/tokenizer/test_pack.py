@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.artifacts import ArtifactStore, Work
+from cluster.artifacts import ArtifactStore
 from cluster.errors import ArtifactError
+from cluster.manifest import Work
 from workloads.tokenizer.pack import RowPacker, lineage_table
 from workloads.training.rows import TokenRows
 

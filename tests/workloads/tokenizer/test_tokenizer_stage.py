@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cluster.artifacts import Artifact, ArtifactStore, Work
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.config import read_recipe
 from cluster.errors import ArtifactError, InputError, RecipeError
+from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter, Value
 from cluster.session import Session
 from cluster.stage import StageContext

@@ -12,7 +12,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from cluster.artifacts import Artifact, ArtifactStore, Work
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.manifest import Work
 from workloads.models.spec import ModelSpec
 from workloads.training.communicator import Alone
 from workloads.training.job import Job, run_job

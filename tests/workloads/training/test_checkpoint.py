@@ -8,6 +8,7 @@ import torch
 from cluster import storage
 from cluster.artifacts import ArtifactStore
 from cluster.errors import ArtifactError, StorageError
+from cluster.garbage import garbage
 from tests.workloads.training.conftest import TINY
 from workloads.models.architecture import build_decoder, decoder_config
 from workloads.training.checkpoint import (
@@ -49,7 +50,7 @@ def test_only_the_newest_are_kept_and_the_last_is_remembered(job: Job, store: Ar
         job.checkpoints().save(_content(step))
     assert [a.manifest.counts["step"] for a in store.artifacts("checkpoint")] == [8, 12]
     assert store.ref(job.run, "checkpoint").manifest.counts["step"] == 12
-    assert not [place for place in store.garbage() if place.name.endswith("00000012")]
+    assert not [place for place in garbage(store) if place.name.endswith("00000012")]
 
 
 @pytest.mark.parametrize("damage", ["flip", "remove", "cut"])

@@ -5,32 +5,22 @@ from dataclasses import dataclass
 import pytest
 from pydantic import ValidationError
 
-from workloads.training.sizing import GROW_SECONDS, LOOK_SECONDS, SHRINK_SECONDS, Limits, Sizer, Stand, first_size, next_size
+from workloads.training.sizing import GROW_SECONDS, LOOK_SECONDS, SHRINK_SECONDS, Limits, Sizer, Stand, next_size
 from workloads.training.spec import TrainingSpec
 
-LIMITS = Limits(1, 4, share=2)
+LIMITS = Limits(1, 4)
 
 
-@pytest.mark.parametrize(("free", "size"), [(0, 1), (1, 1), (2, 1), (4, 2), (7, 3), (8, 4), (100, 4)])
-def test_it_starts_with_what_fits(free: float, size: int) -> None:
-    assert first_size(LIMITS, Stand(free, 0)) == size
+@pytest.mark.parametrize(("free", "size"), [(0, 1), (1, 1), (2, 2), (4, 4), (100, 4)])
+def test_it_starts_with_what_fits(free: int, size: int) -> None:
+    assert Sizer(LIMITS, lambda: Stand(free, 0)).first() == size
 
 
 @pytest.mark.parametrize(
     ("workers", "free", "waiting", "size"),
-    [
-        (2, 0, 0, 2),
-        (2, 1, 0, 2),
-        (2, 2, 0, 3),
-        (2, 9, 0, 4),
-        (3, 0, 1, 2),
-        (3, 0, 2, 2),
-        (3, 0, 3, 1),
-        (3, 0, 99, 1),
-        (2, 4, 1, 1),
-    ],
+    [(2, 0, 0, 2), (2, 1, 0, 3), (2, 9, 0, 4), (3, 0, 1, 2), (3, 0, 2, 1), (3, 0, 99, 1), (2, 4, 1, 1)],
 )
-def test_what_others_wait_for_goes_before_what_is_free(workers: int, free: float, waiting: float, size: int) -> None:
+def test_what_others_wait_for_goes_before_what_is_free(workers: int, free: int, waiting: int, size: int) -> None:
     assert next_size(workers, LIMITS, Stand(free, waiting)) == size
 
 
@@ -51,7 +41,7 @@ def test_it_shrinks_soon_and_grows_late() -> None:
     assert sizer.change(3) is None
     cluster.time += SHRINK_SECONDS
     assert sizer.change(3) == 2
-    cluster.stand = Stand(2, 0)
+    cluster.stand = Stand(1, 0)
     cluster.time += LOOK_SECONDS
     assert sizer.change(2) is None
     cluster.time += GROW_SECONDS - 1
@@ -74,7 +64,7 @@ def test_what_comes_and_goes_changes_nothing() -> None:
 
 def test_a_machine_that_is_told_to_go_moves_the_run_once() -> None:
     cluster = Cluster(Stand(0, 0, frozenset({"a"})))
-    sizer = cluster.sizer(Limits(2, 2, 1))
+    sizer = cluster.sizer(Limits(2, 2))
     assert sizer.change(2) == 2
     cluster.time += 10
     assert sizer.change(2) is None
@@ -85,7 +75,7 @@ def test_a_machine_that_is_told_to_go_moves_the_run_once() -> None:
 
 def test_a_run_of_fixed_size_never_changes() -> None:
     cluster = Cluster(Stand(100, 100))
-    limits = Limits.of(TrainingSpec(workers=2), 1)
+    limits = Limits.of(TrainingSpec(workers=2))
     assert not limits.elastic
     sizer = cluster.sizer(limits)
     cluster.time += 1000

@@ -116,5 +116,5 @@ def test_a_stop_while_it_waits_does_not_wait_for_a_checkpoint(ray_session: Sessi
 
 
 def test_what_no_machine_can_hold_is_refused_at_once(ray_session: Session, context: StageContext) -> None:
-    with pytest.raises(ResourceError, match="asks for 5 CPUs; this cluster has 4 at most"):
+    with pytest.raises(ResourceError, match=r"asks for 1 x \(CPU 5\), each on one machine; this cluster can hold none"):
         train(context, spec(workers=1, cpus_per_worker=5))

@@ -24,7 +24,7 @@ from workloads.training.spec import TrainingSpec
 from workloads.training.stage import train_model, training_work
 
 TWO = QUICK.model_copy(update={"workers": 2, "cpus_per_worker": 1})
-LONG = TWO.model_copy(update={"steps": 600, "evaluate_every": 100, "checkpoint_every": 10_000})
+LONG = TWO.model_copy(update={"steps": 200, "evaluate_every": 100, "checkpoint_every": 10_000})
 DEEP = TINY.model_copy(update={"layers": 6, "hidden_size": 64})  # long enough for a stop to arrive in the middle
 
 
@@ -139,7 +139,9 @@ def test_a_model_with_a_changed_byte_is_refused(context: StageContext) -> None:
 def test_eight_gpus_on_a_laptop_are_refused_at_once(ray_session: Session, listening: tuple[StageContext, Listening]) -> None:
     context, reporter = listening
     spec = QUICK.model_copy(update={"workers": 8, "global_batch": 64, "gpus_per_worker": 1, "cpus_per_worker": 1})
-    with pytest.raises(ResourceError, match=r"8 workers asks for 8 GPUs; this cluster has 0 at most; lower") as error:
+    with pytest.raises(
+        ResourceError, match=r"8 x \(CPU \d, GPU 1\), each on one machine; this cluster can hold none of them; lower"
+    ) as error:
         _train(context, spec)
     assert "\n" not in str(error.value)
     assert "model" in reporter.notes  # what it would have cost was told before
