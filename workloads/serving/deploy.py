@@ -17,6 +17,8 @@ from workloads.serving.spec import ServingSpec
 APP_PREFIX = "model-"
 DEPLOYMENT = "replica"
 _LEAST_MEMORY = 500 << 20  # an actor that asks for nothing lands on the head and dies with it
+_LOOK_BACK_SECONDS = 15.0  # the load is the mean of these; gateways tell theirs every 10 s, and Serve wants more than that
+_SCALE_UP_SECONDS = 5.0  # a burst that is over sooner needs no copy
 
 
 def start_http(spec: ServingSpec) -> str:
@@ -96,7 +98,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     deployment: Any = serve.deployment(
         Replica,
         name=DEPLOYMENT,
-        num_replicas=spec.replicas,
+        **_copies(spec),
         ray_actor_options=options,
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_queued_requests,
@@ -107,6 +109,25 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     )
     settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
     return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
+
+
+def _copies(spec: ServingSpec) -> dict[str, Any]:
+    """Serve's options for how many replicas there are: a fixed number, or as many as the requests ask for.
+
+    A replica for which there is no room waits as an actor: the autoscaler adds a machine for it, or an elastic training gives
+    it the room.
+    """
+    if spec.most_replicas == spec.replicas:
+        return {"num_replicas": spec.replicas}
+    scaling = {
+        "min_replicas": spec.replicas,
+        "max_replicas": spec.most_replicas,
+        "target_ongoing_requests": spec.target_ongoing_requests,
+        "look_back_period_s": _LOOK_BACK_SECONDS,
+        "upscale_delay_s": _SCALE_UP_SECONDS,
+        "downscale_delay_s": spec.scale_down_seconds,
+    }
+    return {"autoscaling_config": scaling}
 
 
 def ask_once(app: str) -> Chunk:

@@ -16,7 +16,14 @@ class ServingSpec(Spec):
     tls_certificate: str = Field("", description="PEM file of the endpoint's certificate (chain); empty: plain HTTP")
     tls_key: str = Field("", description="PEM file of the certificate's private key; on the machine that serves HTTP")
     engine: Literal["torch"] = Field("torch", description="what runs the model")
-    replicas: int = Field(1, ge=1, le=1000, description="copies of the model")
+    replicas: int = Field(1, ge=1, le=1000, description="copies of the model; the fewest where max_replicas is more")
+    max_replicas: int | None = Field(
+        None, ge=1, le=1000, description="most copies: more than `replicas` lets them follow the load (default: replicas)"
+    )
+    target_ongoing_requests: float = Field(
+        16.0, gt=0, description="requests per copy, answering or waiting, by which the number of copies follows the load"
+    )
+    scale_down_seconds: float = Field(300.0, ge=0, description="seconds of less load before a copy is taken away")
     cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
     gpus_per_replica: float = Field(0.0, ge=0, description="accelerators that Ray holds for each copy")
     threads: int = Field(0, ge=0, le=256, description="torch threads of a copy; 0: as many as the processors it may use")
@@ -40,6 +47,19 @@ class ServingSpec(Spec):
             raise ValueError("tls_certificate and tls_key belong together: give both or neither")
         return self
 
+    @model_validator(mode="after")
+    def _most_is_not_less_than_least(self) -> "ServingSpec":
+        if self.most_replicas < self.replicas:
+            raise ValueError(
+                f"max_replicas {self.max_replicas} is less than replicas {self.replicas}: raise it, lower replicas, or leave it out"
+            )
+        return self
+
+    @property
+    def most_replicas(self) -> int:
+        """Copies at the highest load."""
+        return self.replicas if self.max_replicas is None else self.max_replicas
+
     @property
     def base_url(self) -> str:
         """Where this machine reaches the endpoint."""
@@ -53,4 +73,4 @@ class ServingSpec(Spec):
             return self.threads
         if self.cpus_per_replica > 1:
             return int(self.cpus_per_replica)
-        return max(1, min(4, (psutil.cpu_count(logical=False) or 1) // self.replicas))
+        return max(1, min(4, (psutil.cpu_count(logical=False) or 1) // self.most_replicas))

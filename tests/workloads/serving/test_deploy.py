@@ -1,0 +1,55 @@
+"""How many copies a revision is deployed with: a fixed number, or between two by the load."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cluster.artifacts import ArtifactStore
+from cluster.config import RecipeFile
+from cluster.errors import RecipeError
+from tests.workloads.serving.tiny_model import commit_model
+from workloads.serving.deploy import bind_replica
+from workloads.serving.spec import ServingSpec
+
+
+def deployed(store: ArtifactStore, folder: Path, **settings: Any) -> Any:
+    """The deployment, as Serve would get it."""
+    model = next(store.artifacts("model"), None) or commit_model(store, folder, "1")
+    return bind_replica(ServingSpec(**settings), model, "1")._bound_deployment
+
+
+@pytest.mark.parametrize("settings", [{"replicas": 3}, {"replicas": 3, "max_replicas": 3}])
+def test_without_a_greater_maximum_the_number_is_fixed(
+    store: ArtifactStore, tiny_folder: Path, settings: dict[str, int]
+) -> None:
+    found = deployed(store, tiny_folder, **settings)
+    assert found.num_replicas == 3
+    assert found._deployment_config.autoscaling_config is None
+
+
+def test_between_two_numbers_the_load_decides(store: ArtifactStore, tiny_folder: Path) -> None:
+    found = deployed(
+        store, tiny_folder, replicas=2, max_replicas=6, target_ongoing_requests=4, scale_down_seconds=30, cpus_per_replica=2
+    )
+    scaling = found._deployment_config.autoscaling_config
+    assert (scaling.min_replicas, scaling.max_replicas, scaling.target_ongoing_requests) == (2, 6, 4)
+    assert scaling.initial_replicas in (None, 2)
+    assert scaling.downscale_delay_s == 30
+    assert scaling.upscale_delay_s < scaling.look_back_period_s < scaling.downscale_delay_s
+    assert found.ray_actor_options["num_cpus"] == 2, "each new copy waits for its own processors"
+
+
+def test_fewer_at_most_than_at_least_is_refused() -> None:
+    with pytest.raises(ValidationError, match="max_replicas 1 is less than replicas 2: raise it, lower replicas"):
+        ServingSpec(replicas=2, max_replicas=1)
+    recipe = RecipeFile("r.yaml", Path(), {"serving": {"replicas": 2, "max_replicas": 1}}, {("serving",): 7})
+    with pytest.raises(RecipeError, match=r"line 7: serving .*max_replicas 1 is less than replicas 2"):
+        recipe.section("serving", ServingSpec)
+
+
+def test_threads_leave_room_for_the_copies_of_the_highest_load() -> None:
+    assert ServingSpec(max_replicas=64).engine_threads == 1
+    assert ServingSpec(replicas=2, max_replicas=5).most_replicas == 5
+    assert ServingSpec(replicas=2).most_replicas == 2
