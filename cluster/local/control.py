@@ -10,6 +10,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster import environment
 from cluster.errors import AddressError, ResourceError
@@ -55,11 +56,11 @@ def up(cluster: LocalCluster) -> float:
 
 def _start_head(cluster: LocalCluster) -> bool:
     """Whether the head answers; False where it ended. Raises AddressError where it does neither."""
-    begun = time.monotonic()
+    begun, now = time.monotonic(), time.time()
     processes.end(cluster.identity, HEAD)  # what is left of a head that was lost
     (cluster.machine_folder(HEAD) / "ray_current_cluster").unlink(missing_ok=True)  # else living workers pass for a head
     process = machines.start(cluster, head_of(cluster))
-    while not (answers(cluster) and _listens("127.0.0.1", cluster.dashboard_port)):
+    while not (_has_head(cluster, now) and _listens("127.0.0.1", cluster.dashboard_port)):
         if process.poll() is not None:
             return False
         if time.monotonic() - begun > UP_SECONDS:
@@ -127,8 +128,17 @@ def use(cluster: LocalCluster) -> None:
     use_token()
 
 
+def _has_head(cluster: LocalCluster, since: float) -> bool:
+    """Whether Ray has a head that started after that time: a lost one stays in its table for some seconds."""
+    return any(each.is_head_node and each.start_time_ms >= since * 1000 for each in _alive(cluster))
+
+
 def _ray_nodes(cluster: LocalCluster) -> dict[str, float]:
     """Address -> processors of every node that Ray says is alive; empty where the head does not answer."""
+    return {each.node_manager_address: each.resources_total.get("CPU", 0.0) for each in _alive(cluster)}
+
+
+def _alive(cluster: LocalCluster) -> list[Any]:
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.core.generated.gcs_pb2 import GcsNodeInfo  # type: ignore[attr-defined]
     from ray.exceptions import RayError
@@ -136,11 +146,11 @@ def _ray_nodes(cluster: LocalCluster) -> dict[str, float]:
     use(cluster)
     try:
         if not _listens(cluster.head_address, cluster.port):  # Ray's client would try for 40 s
-            return {}
+            return []
         infos = GcsClient(address=cluster.address).get_all_node_info(timeout=5, state_filter=GcsNodeInfo.GcsNodeState.ALIVE)
     except RayError:
-        return {}
-    return {info.node_manager_address: info.resources_total.get("CPU", 0.0) for info in infos.values()}
+        return []
+    return list(infos.values())
 
 
 def _listens(host: str, port: int) -> bool:
