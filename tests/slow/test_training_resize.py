@@ -16,9 +16,11 @@ from cluster.observe.progress import Value
 from cluster.session import Session
 from cluster.stage import StageContext
 from tests.slow.conftest import Seen
+from tests.workloads.training.conftest import QUICK
 from tests.workloads.training.test_training_stage import DEEP, TWO, Listening, _train, _train_in_threads
 from workloads.models.folder import WEIGHTS
 from workloads.training.order import LedgerLine, first_fault
+from workloads.training.sizing import Sizer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -84,3 +86,23 @@ def test_training_makes_room_and_takes_it_back(ray_session: Session, context: St
     assert abs(model.manifest.metrics["heldout_loss"] - undisturbed.manifest.metrics["heldout_loss"]) < 0.05
     assert set(load(model.read(WEIGHTS))) == set(load(undisturbed.read(WEIGHTS)))
     assert torch.isfinite(torch.cat([each.flatten() for each in load(model.read(WEIGHTS)).values()])).all()
+
+
+def test_room_that_was_taken_meanwhile_does_not_keep_the_rest_waiting(
+    ray_session: Session, context: StageContext, monkeypatch: pytest.MonkeyPatch, seen: Seen
+) -> None:
+    spec = QUICK.model_copy(update={"workers": 3, "min_workers": 1, "cpus_per_worker": 1})
+    guest = Guest.options(num_cpus=2).remote()
+    assert ray.get(guest.here.remote(), timeout=200)
+    monkeypatch.setattr(Sizer, "first", lambda self: 3)  # as if the guest had come right after the look
+    reporter = Resizes()
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(_train, replace(context, reporter=reporter), spec)
+        model = training.result(200)
+    seen("training with fewer workers in room that was taken meanwhile, done after, s", time.monotonic() - begun)
+    ray.kill(guest)
+    assert reporter.sizes == [2]
+    lines = [LedgerLine.from_line(line) for line in model.read("training/ledger.jsonl").decode().splitlines()]
+    assert {line.participants for line in lines} == {2}
+    assert first_fault(lines, stop=spec.steps * spec.global_batch) == ""

@@ -98,7 +98,7 @@ def _train_as(
             ),
         )
         try:
-            return supervise(trainer.fit, board, waiting, lambda: sizer.change(workers))
+            return supervise(trainer.fit, board, waiting, lambda placed: sizer.change(workers, placed))
         finally:
             storage.delete_folder(scratch)
 

@@ -63,24 +63,30 @@ class Sizer:
             return self._limits.most
         return max(self._limits.least, min(self._limits.most, self._look().free))
 
-    def change(self, workers: int) -> int | None:
-        """The size to restart with; None while the present one is right, or not wrong for long enough."""
+    def change(self, workers: int, placed: bool = True) -> int | None:
+        """The size to restart with; None while the present one is right, or not wrong for long enough. Workers that are not
+        `placed` wait for room, which others may have taken since it was seen: fewer that fit are right then."""
         now = self._clock()
         if now < self._next_look:
             return None
         self._next_look = now + LOOK_SECONDS
         stand = self._look()
+        if not placed:
+            fewer = min(workers, max(self._limits.least, stand.free))
+            return self._settled(workers, fewer, now, GROW_SECONDS) if self._limits.elastic else None
         if stand.leaving - self._left:  # save before the machine goes, and go on without it
             self._left |= stand.leaving
             return max(self._limits.least, workers - 1)
-        return self._settled(workers, next_size(workers, self._limits, stand), now) if self._limits.elastic else None
+        if not self._limits.elastic:
+            return None
+        wanted = next_size(workers, self._limits, stand)
+        return self._settled(workers, wanted, now, GROW_SECONDS if wanted > workers else SHRINK_SECONDS)
 
-    def _settled(self, workers: int, wanted: int, now: float) -> int | None:
+    def _settled(self, workers: int, wanted: int, now: float, seconds: float) -> int | None:
         growing = wanted > workers
         if wanted == workers or growing != self._growing:
             self._since, self._growing = None, growing
         if wanted == workers:
             return None
         self._since = now if self._since is None else self._since
-        settled = now - self._since >= (GROW_SECONDS if growing else SHRINK_SECONDS)
-        return wanted if settled else None
+        return wanted if now - self._since >= seconds else None

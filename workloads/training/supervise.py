@@ -27,8 +27,8 @@ class Resize:
     workers: int
 
 
-def supervise(fit: Callable[[], Any], board: Board, waiting: Waiting, change: Callable[[], int | None]) -> Ending | Resize:
-    """Run Ray Train's `fit` until the workers end, or until `change` says another number of them.
+def supervise(fit: Callable[[], Any], board: Board, waiting: Waiting, change: Callable[[bool], int | None]) -> Ending | Resize:
+    """Run Ray Train's `fit` until the workers end, or until `change`, told whether they have room, says another number of them.
 
     Raises Interrupted after Ctrl-C or SIGTERM, once a checkpoint stands; TrainingError for workers lost too often.
     """
@@ -36,7 +36,7 @@ def supervise(fit: Callable[[], Any], board: Board, waiting: Waiting, change: Ca
     try:
         while not running.done(_WAIT_S):
             if watch.workers is not None:
-                return _resize(running, board, watch.workers)
+                return _resize(running, board, waiting, watch.workers)
     except (KeyboardInterrupt, Interrupted) as stop:
         _interrupt(running, board, waiting, stop)
     finally:
@@ -69,7 +69,7 @@ class _InBackground:
 class _Watch:
     """Looks at the cluster in a thread of its own: the main thread only waits, since Ray's calls can swallow a Ctrl-C."""
 
-    def __init__(self, board: Board, waiting: Waiting, change: Callable[[], int | None]) -> None:
+    def __init__(self, board: Board, waiting: Waiting, change: Callable[[bool], int | None]) -> None:
         self.workers: int | None = None
         self._board, self._waiting, self._change = board, waiting, change
         self._ended = threading.Event()
@@ -82,8 +82,9 @@ class _Watch:
             try:
                 self._waiting.look()
                 begun = begun or self._board.begun()
-                if begun and not self._waiting.pending():
-                    self.workers = self._change()
+                placed = not self._waiting.pending()
+                if begun or not placed:
+                    self.workers = self._change(placed)
             except Exception:  # noqa: BLE001  # the head may be away; the workers need none of this: look again
                 continue
 
@@ -102,8 +103,11 @@ def _interrupt(running: _InBackground, board: Board, waiting: Waiting, stop: Bas
     raise Interrupted("training was stopped", "its newest checkpoint stands", "run the same command again to go on") from stop
 
 
-def _resize(running: _InBackground, board: Board, workers: int) -> Ending | Resize:
+def _resize(running: _InBackground, board: Board, waiting: Waiting, workers: int) -> Ending | Resize:
     """Stop at the next step boundary, to go on as that many; the job may have ended meanwhile."""
+    if waiting.pending() or not board.begun():
+        _abandon(running)
+        return Resize(workers)
     _stop(running, board)
     ending = _ending(running)
     return Resize(workers) if ending == "stopped" else ending

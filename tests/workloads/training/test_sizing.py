@@ -62,6 +62,17 @@ def test_what_comes_and_goes_changes_nothing() -> None:
         cluster.time += 1
 
 
+@pytest.mark.parametrize(("free", "size"), [(2, 2), (0, 1), (9, None)])
+def test_workers_without_room_become_as_few_as_fit_but_not_at_once(free: int, size: int | None) -> None:
+    cluster = Cluster(Stand(free, 0, frozenset({"a"})))
+    sizer = cluster.sizer()
+    assert sizer.change(3, placed=False) is None
+    cluster.time += GROW_SECONDS - 1
+    assert sizer.change(3, placed=False) is None
+    cluster.time += 1
+    assert sizer.change(3, placed=False) == size
+
+
 def test_a_machine_that_is_told_to_go_moves_the_run_once() -> None:
     cluster = Cluster(Stand(0, 0, frozenset({"a"})))
     sizer = cluster.sizer(Limits(2, 2))
