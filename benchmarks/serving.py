@@ -84,6 +84,7 @@ def compare_engines(folder: Path, new_tokens: int, rounds: int, threads: int) ->
 
     torch.set_num_threads(threads)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model.generation_config.stop_strings = None  # every answer is as long as asked for
     print(f"{'clients':>8} {'generate':>10} {'engine':>10} {'ratio':>7} {'sampled':>10} {'first ms':>9}")
     for clients in CLIENTS:
         prompts = random_prompts(clients, model.config.vocab_size)

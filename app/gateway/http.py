@@ -117,7 +117,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
         if not apps:
             raise UnavailableError("no model is served yet", "", "start one with `hanlin serve`")
         async with asyncio.timeout(_READY_SECONDS):
-            await asyncio.gather(*map(service.upstream.stats, apps))
+            await asyncio.gather(*map(service.upstream.card, apps))
         return PlainTextResponse("ready\n")
 
     @app.get("/metrics")

@@ -42,8 +42,8 @@ class ServeUpstream:
     async def stats(self, app: str) -> Stats:
         with _plain_errors():
             handle = await self._handle(app)
-            stats: Stats = await asyncio.wait_for(handle.stats.remote(), ACCEPT_SECONDS)
-            return stats
+            told: list[Stats] = await handle.broadcast("stats").results_async(timeout_s=ACCEPT_SECONDS)
+            return Stats.together(told)
 
     async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():

@@ -6,6 +6,7 @@ Not for routing between them (app/gateway). Needs a Ray session (cluster/session
 import logging
 import socket
 import ssl
+import time
 import uuid
 from typing import Any
 
@@ -18,6 +19,7 @@ APP_PREFIX = "model-"
 DEPLOYMENT = "replica"
 _LEAST_MEMORY = 500 << 20  # an actor that asks for nothing lands on the head and dies with it
 _LOOK_BACK_SECONDS = 15.0  # the load is the mean of these; gateways tell theirs every 10 s, and Serve wants more than that
+_POLL_SECONDS = 0.1
 _SCALE_UP_SECONDS = 5.0  # a burst that is over sooner needs no copy
 
 
@@ -63,7 +65,7 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
     """Serve a model artifact as one revision; the name of its Serve application, once a replica is up.
 
     Doing it again with the same arguments changes nothing. Raises ArtifactError where a byte of the model has changed,
-    UnavailableError where no replica comes up; what was served before goes on in either case.
+    UnavailableError where no replica comes up within `start_timeout`; what was served before goes on in either case.
     """
     from ray import serve
 
@@ -73,16 +75,16 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
         return app
     if model.location.is_local:
         model.verify()  # the replica does so again; from here the message is plain and comes at once
-    try:
-        serve.run(bind_replica(spec, model, revision), name=app, route_prefix=None)
-    except RuntimeError as error:
+    target = serve.RunTarget(bind_replica(spec, model, revision), name=app, route_prefix=None)
+    serve.run_many([target], wait_for_applications_running=False)
+    if reason := _wait_until_up(app, spec.start_timeout):
         serve.delete(app)
         model.verify()
         raise UnavailableError(
-            f"revision {revision} did not come up ({_last_line(error)})",
+            f"revision {revision} did not come up ({reason})",
             "what was served before goes on",
-            "look at the log above",
-        ) from error
+            "look at the log above; where it waits for machines, raise serving.start_timeout",
+        )
     return app
 
 
@@ -216,10 +218,27 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+def _wait_until_up(app: str, seconds: float) -> str:
+    """Empty once the application runs; else Serve's own word on why it does not."""
+    from ray import serve
+
+    end = time.monotonic() + seconds
+    while True:
+        found = serve.status().applications[app]
+        if found.status == "RUNNING":
+            return ""
+        if found.status == "DEPLOY_FAILED":
+            return _last_line(found.message) or "Serve says no more"
+        if time.monotonic() > end:
+            told = [_last_line(each.message) for each in found.deployments.values() if each.message]
+            return ": ".join([f"not within {seconds:g} s", *told])
+        time.sleep(_POLL_SECONDS)
+
+
 def _quiet() -> None:
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
 
 
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

@@ -41,6 +41,8 @@ class ScriptedUpstream:
     gone: bool = False
 
     async def card(self, app: str) -> ModelCard:
+        if self.gone:
+            raise UnavailableError("no replica of this model answers")
         return replace(self.card_, revision=app.removeprefix("model-"))
 
     async def stats(self, app: str) -> Stats:

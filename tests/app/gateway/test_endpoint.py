@@ -59,7 +59,7 @@ def served(ray_session: Session, tmp_path_factory: pytest.TempPathFactory) -> It
     root = tmp_path_factory.mktemp("served")
     store = ArtifactStore(str(root / "store"))
     models = {r: commit_model(store, write_model(root / r, int(r), CONTEXT), r) for r in ("1", "2")}
-    spec = ServingSpec(port=free_port(), cpus_per_replica=0.5, threads=1, slots=8, drain_seconds=1, start_timeout=60)
+    spec = ServingSpec(port=free_port(), cpus_per_replica=0.5, threads=1, slots=8, drain_seconds=1)
     apps = {revision: deploy_revision(spec, model, revision) for revision, model in models.items()}
     url = start_gateway(spec, routes(apps, "1"))
     wait_ready(url)
@@ -266,6 +266,13 @@ def test_a_model_with_a_changed_byte_is_refused_and_the_others_go_on(served: Ser
         deploy_revision(served.spec, model, "3")
     assert "model-3" not in deployed()
     assert httpx.get(f"{served.url}/readyz").status_code == 200
+
+
+def test_a_copy_for_which_there_is_no_room_counts_as_failed_in_time_and_the_others_go_on(served: Served) -> None:
+    spec = served.spec.model_copy(update={"cpus_per_replica": 64, "start_timeout": 1})
+    with pytest.raises(UnavailableError, match=r"did not come up \(not within 1 s.*raise serving.start_timeout"):
+        deploy_revision(spec, served.models["1"], "crowded")
+    assert served.client.completions.create(model="tiny@1", prompt="a", max_tokens=2).choices
 
 
 def test_a_removed_revision_is_gone(served: Served) -> None:

@@ -164,6 +164,8 @@ def serve_tiny(cluster: LocalCluster, tmp_path: Path) -> list[str]:
     urls = [f"http://{cluster.address_of(number)}:{spec.port}" for number in (1, 2)]
     for url in urls:
         wait_ready(url, 120)
+    slots = 'hanlin_engine_slots{model="tiny",revision="1"} %.1f' % (2 * spec.slots)
+    until(lambda: slots in httpx.get(f"{urls[0]}/metrics", timeout=30).text)  # those of both copies
     return urls
 
 

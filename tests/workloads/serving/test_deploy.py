@@ -11,6 +11,7 @@ from cluster.config import RecipeFile
 from cluster.errors import RecipeError
 from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.deploy import bind_replica
+from workloads.serving.engine.base import Stats
 from workloads.serving.spec import ServingSpec
 
 
@@ -53,3 +54,9 @@ def test_threads_leave_room_for_the_copies_of_the_highest_load() -> None:
     assert ServingSpec(max_replicas=64).engine_threads == 1
     assert ServingSpec(replicas=2, max_replicas=5).most_replicas == 5
     assert ServingSpec(replicas=2).most_replicas == 2
+
+
+def test_what_several_engines_say_is_added_up() -> None:
+    one, other = Stats(running=1, slots=4, busy_seconds=0.5), Stats(running=2, slots=4, busy_seconds=1)
+    assert Stats.together([one, other]) == Stats(running=3, slots=8, busy_seconds=1.5)
+    assert Stats.together([]) == Stats()

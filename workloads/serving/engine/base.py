@@ -108,6 +108,11 @@ class Stats:
     cancelled: int = 0
     busy_seconds: float = 0.0
 
+    @staticmethod
+    def together(parts: "Sequence[Stats]") -> "Stats":
+        """Those of several engines, added up."""
+        return Stats(*(sum(getattr(each, name) for each in parts) for name in Stats.__dataclass_fields__))
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
