@@ -5,6 +5,7 @@ Not for what a machine is or when it goes.
 
 import os
 import signal
+import time
 
 import psutil
 
@@ -39,11 +40,25 @@ def end(identity: str, machine: str = "") -> int:
     for round_number, found in enumerate(iter(lambda: processes(identity, machine), [])):
         for process in found:
             send(process, signal.SIGKILL)
-        psutil.wait_procs(found, timeout=5)
+        _wait_until_dead(found)
         if round_number > 10:
             raise AddressError(f"{len(found)} processes do not end", "", "look at them with ps and end them by their ids")
         ended += len(found)
     return ended
+
+
+def _wait_until_dead(found: list[psutil.Process], seconds: float = 5.0) -> None:
+    """Dead is enough: a zombie stays until its parent, perhaps the head's autoscaler, asks for it."""
+    end_at = time.monotonic() + seconds
+    while any(_lives(each) for each in found) and time.monotonic() < end_at:
+        time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def send(process: psutil.Process, number: int) -> None:
