@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -44,14 +45,21 @@ def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterat
     `address`: `host:port` of a cluster, else RAY_ADDRESS (set inside a submitted job), else a private session with
     `cpus` logical processors (0: all), token authentication on and every port on loopback.
     Raises AddressError or TokenError where the cluster does not answer or refuses the token, UserError where TLS is on for
-    Ray (RAY_USE_TLS=1) and its files are not there.
+    Ray (RAY_USE_TLS=1) and its files are not there, or where this process is a driver already: it has one session at a time.
     """
+    _require_none_yet()
     require_tls_files()
     address = address or environment.ray_address()
     if address:
         yield from _join(address)
     else:
         yield from _private(cpus, dashboard)
+
+
+def _require_none_yet() -> None:
+    """A second `ray.init` would fail, and the clean-up after it would end the session that is there."""
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        raise UserError("this process is a driver of a Ray session already", "one session at a time", "end that one first")
 
 
 def _join(address: str) -> Iterator[Session]:

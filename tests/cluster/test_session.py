@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import Interrupted
-from cluster.session import Session, stop_on_sigterm
+from cluster.errors import Interrupted, UserError
+from cluster.session import Session, session, stop_on_sigterm
 
 JOIN = "from cluster.session import session\nwith session({address!r}): print('joined')"
 
@@ -25,6 +25,16 @@ def test_a_private_session_has_a_token_and_only_loopback(ray_session: Session) -
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     assert os.environ["RAY_AUTH_TOKEN"] not in repr(ray_session)
+
+
+def test_a_second_session_is_refused_and_the_first_goes_on(ray_session: Session) -> None:
+    import ray
+
+    token = os.environ["RAY_AUTH_TOKEN"]
+    with pytest.raises(UserError, match="a driver of a Ray session already; one session at a time"), session(cpus=1):
+        pass
+    assert ray.is_initialized()
+    assert os.environ["RAY_AUTH_TOKEN"] == token
 
 
 def test_a_stale_token_is_refused_in_one_line(ray_session: Session) -> None:
