@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from app.recipe import Recipe
@@ -24,8 +24,8 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "production") -> Iterator[Endpoint]:
-    """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
-    differ from what was registered, AddressError where the port is taken."""
+    """Deploy the wanted revision and the gateway; both end with the block, and nothing else does. Raises ArtifactError where
+    the model's bytes differ from what was registered, AddressError where the port is taken."""
     from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
     from workloads.serving.deploy import deploy_revision, remove_revision
 
@@ -34,16 +34,15 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
-    try:
-        spec = _with_files(recipe.serving, context)
+    spec = _with_files(recipe.serving, context)
+    with ExitStack() as ours:
         application = deploy_revision(spec, model, revision.name)
+        ours.callback(remove_revision, revision.name)
+        ours.callback(stop_gateway)
         url = start_gateway(spec, single_route(revision.model, revision.name, application))
         wait_ready(url, certificate=spec.tls_certificate)
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
-    finally:
-        stop_gateway()
-        remove_revision(revision.name)
 
 
 def _with_files(spec: ServingSpec, context: StageContext) -> ServingSpec:
