@@ -65,6 +65,30 @@ def test_an_address_where_nothing_answers() -> None:
     assert f"no Ray cluster answers at 127.0.0.1:{port}" in done.stderr
 
 
+def test_a_ray_that_does_not_start_is_one_line() -> None:
+    code = """
+import ray
+from cluster.entry import exit_status
+from cluster.session import session
+
+def fail(**_):
+    raise Exception("The current node timed out during startup.")
+
+def run():
+    with session(cpus=1):
+        print("started")
+
+ray.init = fail
+print(exit_status(run))
+"""
+    done = run_python(code)
+    assert done.stdout == "2\n", done.stderr
+    assert done.stderr.startswith(
+        "error: Ray did not start on this machine (The current node timed out during startup.); free memory"
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_sigterm_becomes_an_interruption() -> None:
     def stop_oneself() -> None:
         with stop_on_sigterm():
