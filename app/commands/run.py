@@ -1,4 +1,4 @@
-"""run, corpus, tokenizer, train, evaluate, submit: do the work of a recipe, whole or one stage."""
+"""run, tokenizer, train, evaluate, submit: do the work of a recipe, whole or one stage."""
 
 import argparse
 import time
@@ -22,7 +22,6 @@ def add_verbs(verbs: Verbs) -> None:
     add_recipe(parser)
     add_session(parser)
     for name, purpose, stage in (
-        ("corpus", "run the corpus stage of a recipe", _corpus),
         ("tokenizer", "run the tokenizer stages of a recipe (train, pack)", _tokenizer),
         ("train", "run the training stage of a recipe; goes on from the newest checkpoint", _train),
         ("evaluate", "run the evaluation stage of a recipe", _evaluate),
@@ -69,12 +68,6 @@ def _one_stage(stage: Stage, options: argparse.Namespace) -> None:
             _require_checkpoint(recipe, context)
         artifact = stage(recipe, context)
     print(artifact.uri)
-
-
-def _corpus(recipe: Recipe, context: StageContext) -> Artifact:
-    from workloads.corpus.stage import build_corpus
-
-    return build_corpus(recipe.corpus, context)
 
 
 def _tokenizer(recipe: Recipe, context: StageContext) -> Artifact:

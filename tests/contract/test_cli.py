@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import build_parser
+from app.commands.corpus import with_action
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,7 +17,7 @@ VERBS = {
     "doctor": {"--folder", "--port"},
     "demo-corpus": {"folder", "--seed", "--documents"},
     "run": {"recipe", "--set", "--address", "--cpus"},
-    "corpus": {"recipe", "--set", "--address", "--cpus"},
+    "corpus": {"run"},
     "tokenizer": {"recipe", "--set", "--address", "--cpus"},
     "train": {"recipe", "--set", "--address", "--cpus", "--resume"},
     "evaluate": {"recipe", "--set", "--address", "--cpus"},
@@ -63,3 +64,9 @@ def test_the_readme_shows_commands_that_exist(readme: str) -> None:
     assert shown <= set(verbs())
     for target in re.findall(r"make ([a-z-]+)", text):
         assert f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_corpus_takes_a_recipe_alone_too() -> None:
+    options = build_parser().parse_args(with_action(["corpus", "r.yaml", "--set", "seed=1", "--cpus", "2"]))
+    assert (options.recipe, options.overrides, options.cpus) == ("r.yaml", ["seed=1"], 2)
+    assert with_action(["run", "r.yaml"]) == ["run", "r.yaml"]
