@@ -24,16 +24,18 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "production") -> Iterator[Endpoint]:
-    """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
-    differ from what was registered, AddressError where the port is taken."""
-    from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-    from workloads.serving.deploy import deploy_revision, remove_revision
+    """Deploy the wanted revision and the gateway; both end with the block, but for what another process serves: a revision
+    that was there before, a gateway that leads to another one by then. Raises ArtifactError where the model's bytes differ
+    from what was registered, AddressError where the port is taken."""
+    from app.gateway.serve import single_route, start_gateway, wait_ready
+    from workloads.serving.deploy import application_of, deploy_revision, deployed
 
     registry = open_registry(recipe.registry, context)
     revision = registry.show(wanted)
     model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
+    ours = application_of(revision.name) not in deployed()
     try:
         spec = _with_files(recipe.serving, context)
         application = deploy_revision(spec, model, revision.name)
@@ -42,8 +44,17 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
     finally:
+        if ours:
+            _leave(revision.name)
+
+
+def _leave(revision: str) -> None:
+    from app.gateway.serve import get_routes, stop_gateway
+    from workloads.serving.deploy import application_of, remove_revision
+
+    if {route.app for routes in get_routes().values() for route in routes} <= {application_of(revision)}:
         stop_gateway()
-        remove_revision(revision.name)
+    remove_revision(revision)
 
 
 def _with_files(spec: ServingSpec, context: StageContext) -> ServingSpec:
