@@ -11,7 +11,7 @@ import httpx
 from app.gateway.serve import single_route, start_gateway, wait_ready
 from cluster.artifacts import ArtifactStore
 from cluster.local.plan import LocalCluster
-from tests.slow.cluster.conftest import driver, until, workers
+from tests.slow.cluster.conftest import addresses_of, driver, until, workers
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.deploy import deploy_revision, deployed, free_port
@@ -104,12 +104,5 @@ def serves() -> bool:
 
 
 def copies() -> set[str]:
-    """Names of the machines' addresses that hold a copy of the model."""
-    from ray._private.state import state
-
-    found = state.actor_table(None).values()
-    return {each["Address"]["IPAddress"] for each in found if each["State"] == "ALIVE" and is_copy(each["ActorClassName"])}
-
-
-def is_copy(actor: str) -> bool:
-    return actor.startswith("ServeReplica:model-")
+    """Addresses of the machines that hold a copy of the model."""
+    return addresses_of("ServeReplica:model-")
