@@ -3,13 +3,15 @@
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
-from app.gateway.serve import wait_ready
 from cluster.local import control, namespace
-from tests.slow.cluster.conftest import MakeCluster, driver, until, workers
-from tests.slow.cluster.endpoint import calling, copies, serve_tiny, serves
+from cluster.local.plan import LocalCluster
+from tests.slow.cluster.conftest import MakeCluster, driver, until
+from tests.slow.cluster.endpoint import calling, copies, serve_tiny
 from tests.slow.conftest import Seen
+from workloads.serving.deploy import deployed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DRAIN, LOSS = "a machine drains", "a machine dies"
@@ -28,18 +30,18 @@ def test_requests_outlive_a_machine_that_drains_and_one_that_dies(
             callers.wait("before", 50)
             callers.phase = LOSS
             control.kill(cluster, "w1")
-            until(lambda: workers() == 1)
-            until(lambda: workers() == 2 and serves(), 300)
+            until(lambda: newcomers(cluster), 300)
+            new = newcomers(cluster)[0]
+            url = f"http://{new}:{spec.port}"
+            until(lambda: answers(url), 300)
+            until(lambda: set(deployed().values()) == {"RUNNING"}, 300)
             callers.phase = "after"
             callers.wait("after", 50)
         callers.show(seen, "before", LOSS, "after")
         assert callers.failures("before") + callers.failures("after") == []
         assert len(callers.failures(LOSS)) < len(callers.seconds(LOSS)) / 2
 
-        new = next(each.address for each in control.status(cluster) if each.name == "w3")
         assert new not in copies(), "all copies are on the machine that is told to go"
-        url = f"http://{new}:{spec.port}"
-        wait_ready(url)
         with calling(url) as callers:
             callers.wait("before", 20)
             callers.phase = DRAIN
@@ -50,3 +52,16 @@ def test_requests_outlive_a_machine_that_drains_and_one_that_dies(
             callers.wait(DRAIN, 50)
         callers.show(seen, DRAIN)
         assert callers.failures() == []
+
+
+def newcomers(cluster: LocalCluster) -> list[str]:
+    """Addresses of the machines that are alive and came after the first two."""
+    return [each.address for each in control.status(cluster) if each.alive and each.name not in ("head", "w1", "w2")]
+
+
+def answers(url: str) -> bool:
+    """Whether the endpoint is ready there."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
