@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from app.recipe import Recipe
@@ -24,9 +24,9 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "production") -> Iterator[Endpoint]:
-    """Deploy the wanted revision and the gateway; both end with the block, but for what another process serves: a revision
-    that was there before, a gateway that leads to another one by then. Raises ArtifactError where the model's bytes differ
-    from what was registered, AddressError where the port is taken."""
+    """Deploy the wanted revision and the gateway; both end with the block, and nothing that another process serves: a
+    revision that was there before, a gateway that leads to another one by then. Raises ArtifactError where the model's bytes
+    differ from what was registered, AddressError where the port is taken."""
     from app.gateway.serve import single_route, start_gateway, wait_ready
     from workloads.serving.deploy import application_of, deploy_revision, deployed
 
@@ -35,17 +35,16 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
-    ours = application_of(revision.name) not in deployed()
-    try:
-        spec = _with_files(recipe.serving, context)
+    spec = _with_files(recipe.serving, context)
+    there = application_of(revision.name) in deployed()
+    with ExitStack() as ours:
         application = deploy_revision(spec, model, revision.name)
+        if not there:
+            ours.callback(_leave, revision.name)
         url = start_gateway(spec, single_route(revision.model, revision.name, application))
         wait_ready(url, certificate=spec.tls_certificate)
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
-    finally:
-        if ours:
-            _leave(revision.name)
 
 
 def _leave(revision: str) -> None:

@@ -1,56 +1,81 @@
-"""An endpoint that takes over from another: nobody who ends takes away what the other one serves."""
+"""A revision behind HTTP for the time of a block: it answers, ends with the block, and takes nothing away that is not its own."""
 
+import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
+import ray
 
 from app.endpoint import open_endpoint
 from app.recipe import Recipe
-from app.registry import open_registry
+from app.registry.registry import Registry
 from app.registry.spec import RegistrySpec
-from cluster.errors import UnavailableError
+from cluster.artifacts import ArtifactStore
+from cluster.errors import AddressError, ArtifactError
+from cluster.manifest import Work
 from cluster.session import Session
 from cluster.stage import StageContext
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.deploy import deployed, free_port, stop_serving
 
-pytestmark = pytest.mark.slow
+SERVING = {"cpus_per_replica": 0.5, "threads": 1, "slots": 2, "drain_seconds": 1}
 
 
 @pytest.fixture
-def recipe(context: StageContext, ray_session: Session) -> Iterator[Recipe]:
-    """A recipe whose model `tiny` has two registered revisions."""
-    registry = open_registry(RegistrySpec(name="tiny"), context)
-    for number in ("1", "2"):
-        registry.register(commit_model(context.store, write_model(context.folder / number, int(number)), number), None)
-    serving = {"port": free_port(), "cpus_per_replica": 1, "threads": 1, "slots": 2, "drain_seconds": 1, "start_timeout": 60}
-    yield Recipe.model_validate({"name": "tiny", "corpus": {}, "registry": {"name": "tiny"}, "serving": serving})
+def serving(ray_session: Session) -> Iterator[None]:
+    yield
     stop_serving()
 
 
-def revision(url: str) -> str:
-    body = {"model": "tiny", "prompt": "青石镇", "max_tokens": 2}
-    return httpx.post(f"{url}/v1/completions", json=body, timeout=60).raise_for_status().headers["x-hanlin-revision"]
+@pytest.fixture
+def production(store: ArtifactStore, context: StageContext, tmp_path: Path) -> StageContext:
+    """The context of a store whose model `tiny` has a production revision."""
+    model = commit_model(store, write_model(tmp_path / "tiny"), "1")
+    work = Work("evaluation", {}, {"model": model.fingerprint}, 1)
+    with store.draft(work) as draft:
+        draft.metrics["bits_per_character"] = 2.5
+    registry = Registry("tiny", store, RegistrySpec().resolve(store, tmp_path))
+    registry.register(model, store.open("evaluation", work.fingerprint), {"name": "tiny"})
+    return replace(context, name="tiny")
 
 
-def test_the_newer_endpoint_outlives_the_older_one(recipe: Recipe, context: StageContext) -> None:
-    with ExitStack() as newer, ExitStack() as older:
-        url = older.enter_context(open_endpoint(recipe, context, "1")).url
-        assert revision(url) == "tiny@1"
-        newer.enter_context(open_endpoint(recipe, context, "2"))
-        older.close()
-        assert revision(url) == "tiny@2"
-        assert set(deployed()) == {"gateway", "model-tiny@2"}
+def recipe(port: int) -> Recipe:
+    return Recipe.model_validate({"name": "tiny", "corpus": {}, "serving": SERVING | {"port": port}})
+
+
+def serve(context: StageContext, port: int) -> None:
+    with open_endpoint(recipe(port), context):
+        raise AssertionError("it serves")
+
+
+def test_it_serves_and_a_second_one_that_fails_leaves_it_alone(serving: None, production: StageContext) -> None:
+    with open_endpoint(recipe(free_port()), production) as endpoint:
+        assert endpoint.revision.name == "tiny@1"
+        with pytest.raises(AddressError, match="one HTTP address per session"):
+            serve(production, free_port())
+        body = {"model": "tiny", "prompt": "镇", "max_tokens": 2}
+        assert httpx.post(f"{endpoint.url}/v1/completions", json=body, timeout=60).status_code == 200
     assert deployed() == {}
 
 
-def test_one_that_cannot_come_up_or_is_there_already_takes_nothing_away(recipe: Recipe, context: StageContext) -> None:
-    too_large = recipe.serving.model_copy(update={"cpus_per_replica": 64, "start_timeout": 1})
-    with open_endpoint(recipe, context, "1") as first:
-        with pytest.raises(UnavailableError), open_endpoint(recipe.model_copy(update={"serving": too_large}), context, "2"):
-            raise AssertionError("it came up")
-        with open_endpoint(recipe, context, "1") as same:
-            assert same.url == first.url
-        assert revision(first.url) == "tiny@1"
+def test_a_port_in_use_is_told_as_it_is(serving: None, production: StageContext) -> None:
+    """Also where Ray Serve has not started yet, so that nothing is there to be taken away."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(AddressError, match=r"port \d+ on 127\.0\.0\.1 cannot be taken"):
+            serve(production, taken.getsockname()[1])
+    assert ray.is_initialized()
+
+
+def test_a_model_with_a_changed_byte_is_refused(production: StageContext) -> None:
+    model = next(production.store.artifacts("model"))
+    weights = Path(model.location.path) / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"model\.safetensors .* differs from its manifest"):
+        serve(production, free_port())

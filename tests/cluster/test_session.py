@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import Interrupted
-from cluster.session import Session, stop_on_sigterm
+from cluster.errors import Interrupted, UserError
+from cluster.session import Session, session, stop_on_sigterm
 
 JOIN = "from cluster.session import session\nwith session({address!r}): print('joined')"
 
@@ -25,6 +25,16 @@ def test_a_private_session_has_a_token_and_only_loopback(ray_session: Session) -
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     assert os.environ["RAY_AUTH_TOKEN"] not in repr(ray_session)
+
+
+def test_a_second_session_is_refused_and_the_first_goes_on(ray_session: Session) -> None:
+    import ray
+
+    token = os.environ["RAY_AUTH_TOKEN"]
+    with pytest.raises(UserError, match="a driver of a Ray session already; one session at a time"), session(cpus=1):
+        pass
+    assert ray.is_initialized()
+    assert os.environ["RAY_AUTH_TOKEN"] == token
 
 
 def test_a_stale_token_is_refused_in_one_line(ray_session: Session) -> None:
@@ -53,6 +63,30 @@ def test_an_address_where_nothing_answers() -> None:
     done = run_python(JOIN.format(address=f"127.0.0.1:{port}"))
     assert done.returncode != 0
     assert f"no Ray cluster answers at 127.0.0.1:{port}" in done.stderr
+
+
+def test_a_ray_that_does_not_start_is_one_line() -> None:
+    code = """
+import ray
+from cluster.entry import exit_status
+from cluster.session import session
+
+def fail(**_):
+    raise Exception("The current node timed out during startup.")
+
+def run():
+    with session(cpus=1):
+        print("started")
+
+ray.init = fail
+print(exit_status(run))
+"""
+    done = run_python(code)
+    assert done.stdout == "2\n", done.stderr
+    assert done.stderr.startswith(
+        "error: Ray did not start on this machine (The current node timed out during startup.); free memory"
+    )
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_sigterm_becomes_an_interruption() -> None:
