@@ -3,6 +3,7 @@
 Not for tables (tables.py) or for Arrow (encoder.py). What is compiled is kept on disk and made anew when this file changes:
 so all that it depends on is here, also the constants. The arguments that all functions share are told at `encode_texts`.
 """
+
 from typing import Any
 
 import numpy as np

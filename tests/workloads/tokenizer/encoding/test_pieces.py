@@ -52,7 +52,10 @@ def test_code_points_of_the_other_planes_are_all_of_one_class() -> None:
     compare("汉\U0010fffd\U000f0000 \U0004abcd\U000dffff1\U00050000")
 
 
-@given(st.text(alphabet=st.one_of(st.sampled_from(KINDS), st.characters(codec="utf-8")), max_size=300), st.sampled_from([1, 2, 16, 64]))
+@given(
+    st.text(alphabet=st.one_of(st.sampled_from(KINDS), st.characters(codec="utf-8")), max_size=300),
+    st.sampled_from([1, 2, 16, 64]),
+)
 def test_any_text(text: str, han_run: int) -> None:
     compare(text, han_run)
 
