@@ -8,7 +8,8 @@ from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.progress import Reporter, Value
 from workloads.tokenizer.documents import HELDOUT, TRAIN, Document, first_characters, read_documents
-from workloads.tokenizer.encode import encode_corpus, token_type
+from workloads.tokenizer.encode import encode_corpus
+from workloads.tokenizer.encoding import token_type
 from workloads.tokenizer.huggingface import huggingface_files
 from workloads.tokenizer.measure import TokenizerReport, measure_by_source, vocabulary_curve
 from workloads.tokenizer.pack import RowPacker

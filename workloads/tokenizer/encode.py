@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -59,7 +58,8 @@ def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType) -> It
 
 
 def _most_ahead() -> int:
-    return max(_LEAST_AHEAD, _AHEAD_PER_CPU * int(ray.cluster_resources().get("CPU", 0)))
+    resources: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(_LEAST_AHEAD, _AHEAD_PER_CPU * int(resources.get("CPU", 0)))
 
 
 def _units(corpus: Artifact, part: FileEntry) -> list[Unit]:
@@ -107,23 +107,18 @@ def _read(corpus: Artifact, unit: Unit) -> pa.Table:
     columns = ["id", "split", "text"]
     if unit.start == 0:
         part = open_part(corpus, unit.path)
-        return part.read_row_groups(range(part.num_row_groups if unit.stop < 0 else unit.stop), columns)
+        return part.read_row_groups(list(range(part.num_row_groups if unit.stop < 0 else unit.stop)), columns)
     with corpus.location.filesystem.open_input_file((corpus.location / unit.path).path) as file:
-        return pq.ParquetFile(file).read_row_groups(range(unit.start, unit.stop), columns)
+        return pq.ParquetFile(file).read_row_groups(list(range(unit.start, unit.stop)), columns)
 
 
 def encode_rows(encoder: Encoder, table: pa.Table) -> pa.Table:
     """The rows of a table with the columns id and text, encoded; see `encode_corpus`."""
     encoded = encoder.encode(table["text"].cast(pa.large_string()).combine_chunks())
-    return pa.table(
-        {
-            "id": table["id"].cast(pa.string()),
-            "characters": pa.array(encoded.characters),
-            "tokens": pa.LargeListArray.from_arrays(pa.array(encoded.offsets), pa.array(encoded.tokens)),
-        }
-    )
-
-
-def token_type(vocabulary: int) -> TokenType:
-    """The smallest of uint16 and uint32 that holds every id."""
-    return np.dtype(np.uint16) if vocabulary <= 1 << 16 else np.dtype(np.uint32)
+    offsets, tokens = pa.array(encoded.offsets, pa.int64()), pa.array(encoded.tokens)
+    columns: dict[str, Any] = {
+        "id": table["id"].cast(pa.string()),
+        "characters": pa.array(encoded.characters),
+        "tokens": pa.LargeListArray.from_arrays(offsets, tokens),
+    }
+    return pa.table(columns)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numba
+from numba.core import config
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +32,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     NUMBA_CACHE_DIR in the environment names another folder for the cache.
     """
-    if not numba.config.CACHE_DIR:
-        numba.config.CACHE_DIR = str(cache_folder())
+    if not config.CACHE_DIR:  # type: ignore[attr-defined]
+        config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
     result: Callable[P, R] = numba.njit(cache=True, nogil=True)(function)
     return result
