@@ -66,7 +66,7 @@ class KernelEncoder:
     def encode(self, texts: "pa.Array[Any]") -> Encoded:
         from workloads.tokenizer.encoding.kernel import encode_texts
 
-        text, bounds = _utf8(texts)
+        text, bounds = utf8_of(texts)
         found = np.empty(int(bounds[-1] - bounds[0]) + len(texts), self._dtype)
         offsets, characters = np.empty(len(texts) + 1, np.int64), np.empty(len(texts), np.int64)
         its = self._tables
@@ -75,7 +75,7 @@ class KernelEncoder:
         return Encoded(found[:written], offsets, characters)
 
 
-def _utf8(texts: "pa.Array[Any]") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def utf8_of(texts: "pa.Array[Any]") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The bytes and the bounds of the texts, not copied; read-only, whatever they were, so that one compiled form fits."""
     if not len(texts):
         return np.frombuffer(b"\0", np.uint8), np.frombuffer(bytes(8), np.int64)
