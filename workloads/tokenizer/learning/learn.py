@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workloads.tokenizer.encoding.characters import character_classes
 from workloads.tokenizer.encoding.encoder import utf8_of
 from workloads.tokenizer.encoding.form import byte_letters
+from workloads.tokenizer.encoding.kernel import piece_ends
 from workloads.tokenizer.learning.count import count_pieces
 from workloads.tokenizer.learning.merge import learn_merges
 
@@ -34,7 +35,9 @@ def learn_bpe(
     tokens_of_bytes = np.empty(256, np.int32)
     tokens_of_bytes[in_order] = np.arange(len(special), len(known))
     text, bounds = utf8_of(pa.array(list(texts), pa.large_string()))
-    starts, stops, counts = count_pieces(text, bounds, character_classes(), han_run)
+    stops = np.empty(int(bounds[-1] - bounds[0]), np.int64)
+    pieces = piece_ends(text, bounds, character_classes(), han_run, stops)
+    starts, stops, counts = count_pieces(text, bounds[0], stops[:pieces])
     words, places = _words(text, starts, stops, tokens_of_bytes)
     begins = np.zeros(vocab_size + 2, np.int64)
     begins[1 : len(known) + 1] = np.cumsum([len(each) for each in known])

@@ -4,7 +4,7 @@ Equal counts: the pair of the lower ids first. A merge may make a token that ano
 Not for counting pieces: see count.py. Memory: about 30 bytes for each byte of the different pieces.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +12,43 @@ from workloads.text.kernels.compiled import compiled
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Knuth's multiplicative hashing
 _HALF = np.uint64(32)
-_FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
+_LOW = np.uint64(0xFFFFFFFF)
 _NOTHING = -1
+_ROOM = 1 << 14  # pairs at first
+_LONGEST_WORD = 1
+
+
+class Pairs(NamedTuple):
+    """By number of a pair: its tokens (left << 32 | right), how often it occurs, the first of its new places; and the open hash
+    table of numbers, less than half full."""
+
+    slots: Any
+    keys: Any
+    totals: Any
+    firsts: Any
+
+
+class Places(NamedTuple):
+    """Chains of words that hold a pair: the word, and the next place of the chain."""
+
+    words: Any
+    following: Any
+
+
+class Tokens(NamedTuple):
+    """By token: where its bytes begin in `content` (and those of the last one end), their number; and the open hash table of
+    tokens by content, less than half full."""
+
+    content: Any
+    begins: Any
+    lengths: Any
+    slots: Any
 
 
 @compiled
 def longer(array: Any) -> Any:
     """A copy with twice the room."""
-    made = np.empty(2 * len(array), array.dtype)
+    made = np.empty((2 * len(array), *array.shape[1:]), array.dtype)
     made[: len(array)] = array
     return made
 
@@ -32,6 +61,36 @@ def slot_for(key: Any, slots: Any, keys: Any) -> Any:
     while slots[at] != _NOTHING and keys[slots[at]] != key:
         at = (at + np.uint64(1)) & mask
     return at
+
+
+@compiled
+def number_of(key: Any, pairs: Any, count: Any) -> Any:
+    """The number of a pair, the pairs with room for it, and how many there are with it."""
+    slot = slot_for(key, pairs.slots, pairs.keys)
+    if pairs.slots[slot] != _NOTHING:
+        return pairs.slots[slot], pairs, count
+    if count == len(pairs.keys):
+        keys = longer(pairs.keys)
+        slots = np.full(4 * len(keys), _NOTHING, np.int64)
+        for pair in range(count):
+            slots[slot_for(keys[pair], slots, keys)] = pair
+        pairs = Pairs(slots, keys, longer(pairs.totals), longer(pairs.firsts))
+        slot = slot_for(key, pairs.slots, pairs.keys)
+    pairs.slots[slot] = count
+    pairs.keys[count] = key
+    pairs.totals[count] = 0
+    pairs.firsts[count] = _NOTHING
+    return count, pairs, count + 1
+
+
+@compiled
+def with_place(places: Any, at: Any, word: Any, following: Any) -> Any:
+    """The places with one more, numbered `at`."""
+    if at == len(places.words):
+        places = Places(longer(places.words), longer(places.following))
+    places.words[at] = word
+    places.following[at] = following
+    return places
 
 
 @compiled
@@ -103,32 +162,81 @@ def note(changes: Any, at: Any, left: Any, right: Any, change: Any) -> Any:
 
 
 @compiled
-def find_token(content: Any, begins: Any, count: Any, slots: Any, value: Any) -> Any:
-    """The slot of the token with the same bytes as token number `count`, which is not entered yet, or an empty slot."""
-    length = begins[count + 1] - begins[count]
-    mask = np.uint64(len(slots) - 1)
-    at = (value * _SPREAD >> _HALF) & mask
-    while slots[at] != _NOTHING:
-        other = slots[at]
-        if begins[other + 1] - begins[other] == length:
-            same = True
-            for place in range(length):
-                if content[begins[other] + place] != content[begins[count] + place]:
-                    same = False
-                    break
-            if same:
-                return at
-        at = (at + np.uint64(1)) & mask
-    return at
+def find_token(tokens: Any, token: Any) -> Any:
+    """The slot of the token with the same bytes as this one, which is not entered yet, or an empty slot."""
+    begin = tokens.begins[token]
+    length = tokens.begins[token + 1] - begin
+    value = np.uint64(length)
+    for at in range(begin, begin + length):
+        value = (value ^ np.uint64(tokens.content[at])) * _SPREAD
+    mask = np.uint64(len(tokens.slots) - 1)
+    slot = (value >> _HALF) & mask
+    while tokens.slots[slot] != _NOTHING:
+        other = tokens.slots[slot]
+        if tokens.lengths[other] == length and same_bytes(tokens.content, begin, tokens.begins[other], length):
+            break
+        slot = (slot + np.uint64(1)) & mask
+    return slot
 
 
 @compiled
-def hash_content(content: Any, start: Any, stop: Any) -> Any:
-    """A hash of the bytes of a token."""
-    value = np.uint64(stop - start)
-    for at in range(start, stop):
-        value = (value ^ np.uint64(content[at])) * _SPREAD
-    return value
+def enter_token(tokens: Any, count: Any) -> Any:
+    """The token with the bytes of token number `count`: that one, or an older one."""
+    slot = find_token(tokens, count)
+    if tokens.slots[slot] == _NOTHING:
+        tokens.slots[slot] = count
+        tokens.lengths[count] = tokens.begins[count + 1] - tokens.begins[count]
+    return tokens.slots[slot]
+
+
+@compiled
+def join(tokens: Any, left: Any, right: Any, count: Any) -> Any:
+    """The token that two tokens make: number `count`, or an older one with the same bytes."""
+    end = tokens.begins[count]
+    for part in (left, right):
+        for at in range(tokens.begins[part], tokens.begins[part + 1]):
+            tokens.content[end] = tokens.content[at]
+            end += 1
+    tokens.begins[count + 1] = end
+    return enter_token(tokens, count)
+
+
+@compiled
+def same_bytes(content: Any, begin: Any, other: Any, length: Any) -> Any:
+    """Whether the same `length` bytes begin at both places."""
+    for at in range(length):  # noqa: SIM110  # a generator would not compile
+        if content[begin + at] != content[other + at]:
+            return False
+    return True
+
+
+@compiled
+def push(heap: Any, size: Any, pairs: Any, pair: Any) -> Any:
+    """The heap with a pair and its new places, numbered `size`; the pair has no new places then."""
+    if size == len(heap):
+        heap = longer(heap)
+    heap[size, 0] = pairs.totals[pair]
+    heap[size, 1] = pair
+    heap[size, 2] = pairs.firsts[pair]
+    sift_up(heap, size, pairs.keys)
+    return heap
+
+
+@compiled
+def refresh(heap: Any, size: Any, pairs: Any) -> None:
+    """Bring the most frequent pair to the top: counts in the queue may be of before."""
+    while size > 0 and heap[0, 0] != pairs.totals[heap[0, 1]]:
+        heap[0, 0] = pairs.totals[heap[0, 1]]
+        sift_down(heap, size, pairs.keys)
+
+
+@compiled
+def all_pairs(word: Any, changes: Any) -> Any:
+    """Put down every pair of a word as new; how many."""
+    changed = 0
+    for at in range(len(word) - 1):
+        changed = note(changes, changed, word[at], word[at + 1], 1)
+    return changed
 
 
 @compiled
@@ -139,132 +247,75 @@ def learn_merges(
 
     words: int32, the tokens of the different pieces back to back, changed here; bounds: int64[pieces + 1]; counts: int64, how
     often each piece occurs; content, begins: uint8 and int64[vocabulary + 2], the bytes of the `known` tokens back to back,
-    with room for `vocabulary` of at most 2 * longest bytes; least: the smallest count that is merged; longest: bytes.
+    with room for `vocabulary` tokens and one more; least: the smallest count that is merged; longest: see `merge_word`.
     """
-    lengths = np.zeros(vocabulary + 1, np.int64)
-    size = 16
-    while size < 4 * vocabulary:
-        size *= 2
-    token_slots = np.full(size, _NOTHING, np.int64)
+    tokens = Tokens(
+        content, begins, np.zeros(vocabulary + 1, np.int64), np.full(power_above(4 * vocabulary), _NOTHING, np.int64)
+    )
     for token in range(known):
-        lengths[token] = begins[token + 1] - begins[token]
-        value = hash_content(content, begins[token], begins[token + 1])
-        token_slots[find_token(content, begins, token, token_slots, value)] = token
-
-    slots = np.full(1 << 16, _NOTHING, np.int64)
-    keys = np.empty(1 << 14, np.uint64)
-    totals = np.empty(1 << 14, np.int64)
-    firsts = np.empty(1 << 14, np.int64)
-    pairs = 0
-    place_word = np.empty(max(16, len(words)), np.int32)
-    place_next = np.empty(max(16, len(words)), np.int64)
-    places = 0
-    touched = np.empty(1 << 14, np.int64)
-    heap = np.empty((1 << 14, 3), np.int64)
-    heaped = 0
-    longest_word = 1
-    sizes = np.empty(len(counts), np.int64)
-    for word in range(len(counts)):
-        sizes[word] = bounds[word + 1] - bounds[word]
-        longest_word = max(longest_word, sizes[word])
-    changes = np.empty((4 * longest_word, 3), np.int64)
-    merges = np.empty((1 << 10, 3), np.int64)
-    merged = 0
-    tokens = known
-    left = np.int64(_NOTHING)
-    right = np.int64(_NOTHING)
-    made = np.int64(_NOTHING)
-    place = np.int64(_NOTHING)
-    word = 0
+        enter_token(tokens, token)
+    pairs = Pairs(
+        np.full(1 << 16, _NOTHING, np.int64), np.empty(_ROOM, np.uint64), np.empty(_ROOM, np.int64), np.empty(_ROOM, np.int64)
+    )
+    places = Places(np.empty(len(words) + 1, np.int32), np.empty(len(words) + 1, np.int64))
+    heap, heaped = np.empty((_ROOM, 3), np.int64), 0
+    merges, merged = np.empty((max(1, vocabulary), 3), np.int64), 0
+    touched = np.empty(_ROOM, np.int64)
+    sizes = bounds[1:] - bounds[:-1]
+    changes = np.empty((4 * (_LONGEST_WORD if len(sizes) == 0 else sizes.max()), 3), np.int64)
+    pair_count = place_count = 0
+    left = right = made = place = np.int64(_NOTHING)
+    at_first, word = True, 0
     while True:
-        # One round: the changes that the last merge makes in all its words (at first: every pair of every word is new).
         touches = 0
-        while (left == _NOTHING and word < len(counts)) or (left != _NOTHING and place != _NOTHING):
-            if left == _NOTHING:
-                its = word
-                word += 1
-                changed = 0
-                for at in range(bounds[its], bounds[its + 1] - 1):
-                    changed = note(changes, changed, words[at], words[at + 1], 1)
+        while word < len(sizes) if at_first else place != _NOTHING:
+            if at_first:
+                its, changed, word = word, all_pairs(words[bounds[word] : bounds[word + 1]], changes), word + 1
             else:
-                its = place_word[place]
-                place = place_next[place]
-                sizes[its], changed = merge_word(
-                    words[bounds[its] : bounds[its + 1]], sizes[its], left, right, made, lengths, longest, changes
-                )
+                its, place = np.int64(places.words[place]), places.following[place]
+                part = words[bounds[its] : bounds[its + 1]]
+                sizes[its], changed = merge_word(part, sizes[its], left, right, made, tokens.lengths, longest, changes)
             for at in range(changed):
                 key = np.uint64(changes[at, 0]) << _HALF | np.uint64(changes[at, 1])
-                slot = slot_for(key, slots, keys)
-                if slots[slot] == _NOTHING:
-                    if pairs == len(keys):
-                        keys, totals, firsts, touched = longer(keys), longer(totals), longer(firsts), longer(touched)
-                        slots = np.full(4 * len(keys), _NOTHING, np.int64)
-                        for pair in range(pairs):
-                            slots[slot_for(keys[pair], slots, keys)] = pair
-                        slot = slot_for(key, slots, keys)
-                    slots[slot] = pairs
-                    keys[pairs] = key
-                    totals[pairs] = 0
-                    firsts[pairs] = _NOTHING
-                    pairs += 1
-                pair = slots[slot]
-                totals[pair] += changes[at, 2] * counts[its]
-                if changes[at, 2] > 0:
-                    if firsts[pair] == _NOTHING:
-                        touched[touches] = pair
-                        touches += 1
-                    elif place_word[firsts[pair]] == its:
-                        continue
-                    if places == len(place_word):
-                        place_word, place_next = longer(place_word), longer(place_next)
-                    place_word[places] = its
-                    place_next[places] = firsts[pair]
-                    firsts[pair] = places
-                    places += 1
-        for at in range(touches):
-            pair = touched[at]
-            if totals[pair] > 0:
-                if heaped == len(heap):
-                    wider = np.empty((2 * len(heap), 3), np.int64)
-                    wider[: len(heap)] = heap
-                    heap = wider
-                heap[heaped, 0] = totals[pair]
-                heap[heaped, 1] = pair
-                heap[heaped, 2] = firsts[pair]
-                sift_up(heap, heaped, keys)
+                pair, pairs, pair_count = number_of(key, pairs, pair_count)
+                pairs.totals[pair] += changes[at, 2] * counts[its]
+                first = pairs.firsts[pair]
+                if changes[at, 2] < 0 or (first != _NOTHING and places.words[first] == its):
+                    continue
+                if first == _NOTHING:
+                    if touches == len(touched):
+                        touched = longer(touched)
+                    touched[touches] = pair
+                    touches += 1
+                places = with_place(places, place_count, its, first)
+                pairs.firsts[pair] = place_count
+                place_count += 1
+        for pair in touched[:touches]:
+            if pairs.totals[pair] > 0:
+                heap = push(heap, heaped, pairs, pair)
                 heaped += 1
-            firsts[pair] = _NOTHING
-        # The most frequent pair; counts in the queue may be of before.
-        while heaped > 0 and heap[0, 0] != totals[heap[0, 1]]:
-            heap[0, 0] = totals[heap[0, 1]]
-            sift_down(heap, heaped, keys)
-        if heaped == 0 or tokens >= vocabulary or heap[0, 0] < least:
+            pairs.firsts[pair] = _NOTHING
+        refresh(heap, heaped, pairs)
+        if heaped == 0 or known >= vocabulary or heap[0, 0] < least:
             return merges[:merged].copy()
-        left = np.int64(keys[heap[0, 1]] >> _HALF)
-        right = np.int64(keys[heap[0, 1]] & np.uint64(0xFFFFFFFF))
+        at_first = False
+        left, right = np.int64(pairs.keys[heap[0, 1]] >> _HALF), np.int64(pairs.keys[heap[0, 1]] & _LOW)
         place = heap[0, 2]
         heaped -= 1
-        for column in range(3):
-            heap[0, column] = heap[heaped, column]
-        sift_down(heap, heaped, keys)
-        # The token that it makes, new or not.
-        end = begins[tokens]
-        for part in (left, right):
-            for at in range(begins[part], begins[part + 1]):
-                content[end] = content[at]
-                end += 1
-        begins[tokens + 1] = end
-        found = find_token(content, begins, tokens, token_slots, hash_content(content, begins[tokens], end))
-        if token_slots[found] == _NOTHING:
-            token_slots[found] = tokens
-            lengths[tokens] = end - begins[tokens]
-            tokens += 1
-        made = token_slots[found]
+        heap[0] = heap[heaped]
+        sift_down(heap, heaped, pairs.keys)
+        made = join(tokens, left, right, known)
+        known += made == known
         if merged == len(merges):
-            grown = np.empty((2 * len(merges), 3), np.int64)
-            grown[: len(merges)] = merges
-            merges = grown
-        merges[merged, 0] = left
-        merges[merged, 1] = right
-        merges[merged, 2] = made
+            merges = longer(merges)
+        merges[merged, 0], merges[merged, 1], merges[merged, 2] = left, right, made
         merged += 1
+
+
+@compiled
+def power_above(size: Any) -> Any:
+    """The least power of two that is not less."""
+    power = 16
+    while power < size:
+        power *= 2
+    return power
