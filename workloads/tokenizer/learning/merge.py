@@ -1,7 +1,7 @@
 """Merge the most frequent pair of tokens again and again, compiled by numba: the merges that tokenizers' BpeTrainer learns.
 
 Equal counts: the pair of the lower ids first. A merge may make a token that another merge made before; then both are kept.
-Not for counting pieces: see count.py. Memory: about 30 bytes for each byte of the different pieces.
+Not for counting pieces: see count.py.
 """
 
 from typing import Any, NamedTuple
@@ -272,7 +272,7 @@ def learn_merges(
             if at_first:
                 its, changed, word = word, all_pairs(words[bounds[word] : bounds[word + 1]], changes), word + 1
             else:
-                its, place = np.int64(places.words[place]), places.following[place]
+                its, place = places.words[place], places.following[place]
                 part = words[bounds[its] : bounds[its + 1]]
                 sizes[its], changed = merge_word(part, sizes[its], left, right, made, tokens.lengths, longest, changes)
             for at in range(changed):
