@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator
 
-import pyarrow.compute as pc
-
 from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.progress import Reporter, Value
 from workloads.tokenizer.documents import HELDOUT, TRAIN, Document, first_characters, read_documents
-from workloads.tokenizer.encode import encode_corpus, token_type
+from workloads.tokenizer.encode import encode_corpus
+from workloads.tokenizer.encoding import token_type
 from workloads.tokenizer.huggingface import huggingface_files
 from workloads.tokenizer.measure import TokenizerReport, measure_by_source, vocabulary_curve
 from workloads.tokenizer.pack import RowPacker
@@ -80,10 +79,10 @@ def fill_tokens(spec: TokensSpec, corpus: Artifact, tokenizer: Artifact, reporte
     dtype = token_type(vocabulary)
     packers = {split: RowPacker(draft.location, split, spec.sequence_length, dtype) for split in (TRAIN, HELDOUT)}
     documents, total = 0, corpus.manifest.counts.get("documents_kept", 0)
-    for table in encode_corpus(corpus, tokenizer_json, dtype):
+    for tables in encode_corpus(corpus, tokenizer_json, dtype):
         for split, packer in packers.items():
-            packer.add(table.filter(pc.field("split") == split))
-        documents += table.num_rows
+            packer.add(tables[split])
+            documents += tables[split].num_rows
         reporter.advance("tokens", documents, total, tokens_packed=sum(packer.tokens for packer in packers.values()))
     for packer in packers.values():
         packer.close()

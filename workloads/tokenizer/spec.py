@@ -8,7 +8,8 @@ from cluster.config import Spec
 
 ChatTemplate = Literal["chatml", "qa"]
 
-END_OF_TEXT = "<|endoftext|>"  # ends every document, and pads; its id is 0
+END_OF_TEXT = "<|endoftext|>"  # ends every document, and pads
+END_TOKEN = 0  # its id
 SPECIAL_TOKENS = (END_OF_TEXT, "<|im_start|>", "<|im_end|>")
 SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)  # a token for every byte, so that any text can be written
 
@@ -19,7 +20,7 @@ class TokenizerSpec(Spec):
     Measured on 8.0 M characters of mixed Chinese text, vocabulary 16,000, held-out characters per token by longest piece
     of Han: 2: 1.486, 4: 1.546, 8: 1.596, 16: 1.620, no limit: 1.628. Training time flattens from 6 on; a limit keeps a
     text without punctuation from costing more than that. Samples of 1, 2, 4, 8 M characters (longest piece 8): 1.534,
-    1.562, 1.583, 1.596, at about 0.19 GB of memory per million characters. By longest token, on the demo's narrow world with
+    1.562, 1.583, 1.596, at about 0.1 GB of memory per million characters. By longest token, on the demo's narrow world with
     4,000 tokens: 12 bytes 1.765, 18 bytes 1.944, 24 bytes 1.998, no limit 2.012, which is then whole sentences: no prompt
     would be cut into those.
     """
