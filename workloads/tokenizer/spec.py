@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from cluster.config import Spec
+from workloads.tokenizer.mix import MixSpec
 
 ChatTemplate = Literal["chatml", "qa"]
 
@@ -46,3 +47,4 @@ class TokensSpec(Spec):
     """How the corpus is packed into rows."""
 
     sequence_length: int = Field(512, ge=8, le=1 << 20, description="tokens in a row, which is what a training step reads")
+    mix: MixSpec = Field(default=MixSpec(), description="how much of each source the training rows hold")
