@@ -77,7 +77,9 @@ def _refuse_nothing(tally: Tally, found: Found) -> None:
     if not tally.kept:
         reasons = ", ".join(f"{count} by {rule}" for rule, count in tally.dropped().most_common(3))
         raise InputError(
-            f"none of {tally.read} documents is left ({reasons})", "at least one document", "lower the thresholds in `corpus`"
+            f"none of {tally.read} documents is left ({reasons})",
+            "at least one document",
+            "loosen the thresholds in `corpus.rules`",
         )
 
 

@@ -17,7 +17,7 @@ from workloads.text.codes import Codes
 from workloads.text.fold import fold_all
 from workloads.text.minhash import band_keys
 from workloads.text.pii import Masked, mask
-from workloads.text.rules import Rule, Verdict, build_rules, judge
+from workloads.text.rules import Measured, Rule, Verdict, build_rules, judge
 
 _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
 
@@ -38,7 +38,7 @@ def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recu
         text, removed = strip_boilerplate(
             text, lambda line: bool(recurring) and can_recur(line) and line_key(source, line) in recurring
         )
-    verdict = judge(text, rules)
+    verdict = judge(Measured(text), rules)
     if not verdict.keep:
         return Cleaned(Masked(text), verdict, removed)
     return Cleaned(mask(text) if spec.mask_personal_data else Masked(text), verdict, removed)
@@ -46,7 +46,7 @@ def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recu
 
 def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
     """Columns READ to columns CLEAN, row by row; a dropped document keeps the beginning of its text only."""
-    rules = build_rules(spec.thresholds())
+    rules = build_rules(spec.rules.thresholds())
     columns = block.select(["text", "source", "problem"]).to_pydict()
     cleaned = [
         None if problem else clean_text(text, source, spec, rules, recurring)

@@ -5,25 +5,19 @@ from pydantic import Field, field_validator
 from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
+from workloads.corpus.rules_spec import RulesSpec
 
 __all__ = ["CorpusSpec", "InputSpec", "ReadingSpec"]
 
 
 class CorpusSpec(Spec):
-    """Thresholds are on the cleaned text; every dropped document is counted under the name of its rule."""
+    """Every dropped document is counted under the name of its rule."""
 
     inputs: tuple[InputSpec, ...] = Field(
         (InputSpec(path="raw/"),), min_length=1, description="what to read, paths or mappings"
     )
     reading: ReadingSpec = Field(default=ReadingSpec(), description="what is too large to be read")
-    min_characters: int = Field(default=20, ge=0, description="shorter documents are dropped")
-    min_han_share: float = Field(default=0.15, ge=0, le=1, description="least share of Han among the visible characters")
-    max_repetition: float = Field(
-        default=0.75, ge=0, le=1, description="largest share of character 10-grams that were said before"
-    )
-    max_mojibake: float = Field(default=0.25, ge=0, le=1, description="largest share of text damaged by a wrong encoding")
-    min_variety: float = Field(default=3.0, ge=0, description="least entropy of the characters, in bits")
-    min_sentence_marks: float = Field(default=0.002, ge=0, le=1, description="least share of marks that divide clauses")
+    rules: RulesSpec = Field(RulesSpec(), description="what is kept, by thresholds; null switches a rule off")
     remove_boilerplate: bool = Field(default=True, description="take out navigation, copyright and similar lines")
     recurring_share: float = Field(
         default=0.5, gt=0, le=1, description="a short line in this share of a source's documents is boilerplate"
@@ -53,14 +47,3 @@ class CorpusSpec(Spec):
     def identity(self) -> dict[str, Json]:
         """What the corpus depends on: all but how the reading is spread."""
         return {key: value for key, value in self.to_json().items() if key != "split_bytes"}
-
-    def thresholds(self) -> dict[str, float]:
-        """By the names of workloads.text.rules."""
-        return {
-            "mojibake": self.max_mojibake,
-            "length": float(self.min_characters),
-            "han_share": self.min_han_share,
-            "repetition": self.max_repetition,
-            "variety": self.min_variety,
-            "sentences": self.min_sentence_marks,
-        }
