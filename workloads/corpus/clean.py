@@ -54,7 +54,8 @@ def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -
         for text, source, problem in zip(columns["text"], columns["source"], columns["problem"], strict=True)
     ]
     kept = [each is not None and each.verdict.keep for each in cleaned]
-    signed = band_keys([each.folded for each, keep in zip(cleaned, kept, strict=True) if each and keep])
+    folded = [each.folded for each, keep in zip(cleaned, kept, strict=True) if each and keep]
+    signed = band_keys(folded, spec.duplicates.bands, spec.duplicates.rows)
     bands = iter(signed)
     rows = []
     for read, each, keep in zip(block.to_pylist(), cleaned, kept, strict=True):

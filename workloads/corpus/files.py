@@ -31,6 +31,8 @@ class InputFile:
     fixed_source: bool
     text_field: str
     source_field: str
+    date_field: str
+    score_field: str
     blank_lines: bool
 
 
@@ -136,6 +138,8 @@ def _describe(spec: InputSpec, place: Location, name: str, size: int, changed_ns
         fixed_source=bool(spec.source),
         text_field=spec.text_field,
         source_field=spec.source_field,
+        date_field=spec.date_field,
+        score_field=spec.score_field,
         blank_lines=spec.txt_documents == "blank_lines",
     )
 

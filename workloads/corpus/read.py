@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from workloads.corpus.measures import UNKNOWN, score_of, seconds_of
 from workloads.corpus.plan import Piece
 from workloads.corpus.records import SAMPLE_CHARACTERS, Record, read_records
 from workloads.corpus.tables import READ, row_number, to_table
@@ -41,7 +42,8 @@ def _row(piece: Piece, record: Record) -> tuple[object, ...]:
     name, number = piece.file.name, row_number(piece.index, record.position)
     if record.problem:
         sample = normalise(record.text[:SAMPLE_CHARACTERS])
-        return number, "", "", name, record.position, sample, 0, record.problem
+        return number, "", "", name, record.position, sample, 0, record.problem, UNKNOWN, UNKNOWN
     source = piece.file.source if piece.file.fixed_source or not record.source else record.source
     identity = document_id(source, record.text)
-    return number, identity, source, name, record.position, normalise(record.text), len(record.text), ""
+    measures = seconds_of(record.date), score_of(record.score)
+    return number, identity, source, name, record.position, normalise(record.text), len(record.text), "", *measures

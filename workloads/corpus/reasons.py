@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from cluster.manifest import Json
-from workloads.corpus.fates import EXACT, NEAR
+from workloads.corpus.dedup.fates import EXACT, NEAR
 from workloads.text.rules import RULE_NAMES
 
 REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
@@ -16,7 +16,7 @@ _MEANING = {
     "variety": "its characters carry less than {min_variety:g} bits each",
     "sentences": "less than {min_sentence_marks:.1%} of it are marks between clauses",
     EXACT: "equal to another but for script, width, punctuation and space",
-    NEAR: "shares at least {near_threshold:.0%} of its 5-grams with another",
+    NEAR: "shares at least {duplicates[threshold]:.0%} of its 5-grams with another",
 }
 
 

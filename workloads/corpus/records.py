@@ -26,6 +26,8 @@ class Record:
     text: str
     source: str = ""
     problem: str = ""
+    date: object = None
+    score: object = None
 
 
 def read_records(piece: Piece, limit: int) -> Iterator[Record]:
@@ -91,7 +93,8 @@ def _json_record(number: int, line: bytes, piece: Piece, charset: str) -> Record
     text, source = value[piece.file.text_field], value.get(piece.file.source_field)
     if not isinstance(text, str):
         return Record(number, _readable(line), problem="text is no string")
-    return Record(number, text, source if isinstance(source, str) else "")
+    date, score = value.get(piece.file.date_field), value.get(piece.file.score_field)
+    return Record(number, text, source if isinstance(source, str) else "", date=date, score=score)
 
 
 def _txt(place: Location, piece: Piece, charset: str, limit: int) -> Iterator[Record]:
@@ -151,7 +154,7 @@ def _readable(data: bytes) -> str:
 def _parquet(place: Location, piece: Piece) -> Iterator[Record]:
     """One record per row, position from 1; a damaged file gives one problem where reading ended."""
     number = piece.first - 1
-    field, wanted = piece.file.text_field, [piece.file.text_field, piece.file.source_field]
+    field, others = piece.file.text_field, (piece.file.source_field, piece.file.date_field, piece.file.score_field)
     with storage.plain_errors("reading", place), place.filesystem.open_input_file(place.path) as stream:
         if not piece.file.size:
             return
@@ -162,12 +165,14 @@ def _parquet(place: Location, piece: Piece) -> Iterator[Record]:
                 yield Record(0, f"{piece.file.name}: {problem}", problem="no text column")
                 return
             groups = list(range(piece.start, piece.stop)) if piece.stop else None
-            for batch in file.iter_batches(_ROWS_AT_ONCE, groups, [c for c in wanted if c in file.schema_arrow.names]):
+            for batch in file.iter_batches(
+                _ROWS_AT_ONCE, groups, [c for c in (field, *others) if c in file.schema_arrow.names]
+            ):
                 texts = batch.column(field).cast(pa.large_string()).to_pylist()
-                for text, source in zip(texts, _sources(batch, piece.file.source_field), strict=True):
+                for text, source, date, score in zip(texts, *(_values(batch, each) for each in others), strict=True):
                     number += 1
                     problem = "text is no string" if text is None else ""
-                    yield Record(number, text or "", source, problem)
+                    yield Record(number, text or "", source if isinstance(source, str) else "", problem, date, score)
         except (pa.ArrowInvalid, OSError) as error:
             yield Record(number + 1, str(error), problem="unreadable parquet")
 
@@ -180,7 +185,5 @@ def _unusable(schema: pa.Schema, field: str) -> str:
     return "" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else f"column {field!r} is {kind}, not text"
 
 
-def _sources(batch: pa.RecordBatch, column: str) -> list[str]:
-    if column not in batch.schema.names:
-        return [""] * batch.num_rows
-    return [value if isinstance(value, str) else "" for value in batch.column(column).to_pylist()]
+def _values(batch: pa.RecordBatch, column: str) -> list[object]:
+    return batch.column(column).to_pylist() if column in batch.schema.names else [None] * batch.num_rows

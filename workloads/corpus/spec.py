@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.corpus.dedup.spec import DuplicatesSpec
 
 Format = Literal["auto", "jsonl", "parquet", "txt"]
 
@@ -19,6 +20,8 @@ class InputSpec(Spec):
     )
     text_field: str = Field(default="text", min_length=1, description="field or column that holds the text")
     source_field: str = Field(default="source", description="field or column that holds the record's source")
+    date_field: str = Field(default="date", description="field or column that holds the record's date, for `keep: newest`")
+    score_field: str = Field(default="score", description="... and its quality, for `keep: best_quality`")
     format: Format = Field(default="auto", description="auto (by the file's name), jsonl, parquet or txt")
     txt_documents: Literal["file", "blank_lines"] = Field(
         default="file", description="txt: the whole file is one document, or blank lines divide documents"
@@ -48,10 +51,7 @@ class CorpusSpec(Spec):
     )
     recurring_documents: int = Field(default=20, ge=2, description="... and in at least this many of them")
     mask_personal_data: bool = Field(default=True, description="mask mobile numbers, e-mail addresses and identity numbers")
-    near_duplicates: bool = Field(default=True, description="remove near duplicates beside exact ones")
-    near_threshold: float = Field(
-        default=0.8, ge=0.5, le=1, description="Jaccard similarity of character 5-grams from which two are one"
-    )
+    duplicates: DuplicatesSpec = Field(DuplicatesSpec(), description="which documents are copies, and which of them stays")
     heldout_share: float = Field(
         default=0.02, ge=0, lt=1, description="share of documents held out for evaluation (at least one)"
     )

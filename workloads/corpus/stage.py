@@ -10,7 +10,7 @@ from cluster.stage import StageContext, run_stage
 from workloads.corpus.files import find_files
 from workloads.corpus.spec import CorpusSpec
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 _NAME = "corpus"
 
 

@@ -27,16 +27,16 @@ def _shingles(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
     return hashes, np.cumsum([0, *counts], dtype=np.uint64)
 
 
-def band_keys(texts: Sequence[str]) -> list[bytes]:
-    """Per text 20 keys of 8 bytes (little endian), different from band to band; no keys for an empty text."""
+def band_keys(texts: Sequence[str], bands: int = BANDS, size: int = ROWS) -> list[bytes]:
+    """Per text a key of 8 bytes (little endian) for each band, different from band to band; no keys for an empty text."""
     filled = [index for index, text in enumerate(texts) if text]
     if not filled:
         return [b""] * len(texts)
     flat, offsets = _shingles([texts[index] for index in filled])
-    rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, BANDS * ROWS, SEED).to_rows()
-    signatures = np.array(rows, dtype=np.uint64).reshape(len(filled), BANDS, ROWS)
-    keys = np.broadcast_to(np.arange(1, BANDS + 1, dtype=np.uint64) * _BASE, (len(filled), BANDS)).copy()
-    for row in range(ROWS):
+    rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, bands * size, SEED).to_rows()
+    signatures = np.array(rows, dtype=np.uint64).reshape(len(filled), bands, size)
+    keys = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64) * _BASE, (len(filled), bands)).copy()
+    for row in range(size):
         keys = (keys ^ signatures[:, :, row]) * _BASE
         keys ^= keys >> np.uint64(29)
     result = [b""] * len(texts)
