@@ -54,7 +54,8 @@ def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -
     ]
     kept = [each is not None and each.verdict.keep for each in cleaned]
     folded = fold_all(Codes.of([each.masked.text for each, keep in zip(cleaned, kept, strict=True) if each and keep]))
-    prints = zip(map(_digest, folded), band_keys(folded), strict=True)
+    bands = band_keys(folded, spec.duplicates.bands, spec.duplicates.rows)
+    prints = zip(map(_digest, folded), bands, strict=True)
     rows = []
     for read, each, keep in zip(block.to_pylist(), cleaned, kept, strict=True):
         rows.append(_row(read, each, *(next(prints) if keep else (bytes(16), b""))))

@@ -36,7 +36,7 @@ def short_lines(codes: Codes, seeds: Keys, longest: int, words: tuple[str, ...] 
     from workloads.text.kernels.characters import classes
 
     places, keys, likely = kernel.short_lines(codes.points, codes.offsets, classes(), seeds, longest, *_table(words))
-    return Lines(codes, *places.T, keys, likely)
+    return Lines(codes, places[:, 0], places[:, 1], places[:, 2], places[:, 3], keys, likely)
 
 
 @lru_cache(4)

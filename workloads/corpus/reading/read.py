@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from workloads.corpus.measures import UNKNOWN, score_of, seconds_of
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.record import SAMPLE_CHARACTERS
 from workloads.corpus.reading.records import Found, read_records
@@ -54,6 +55,7 @@ def _row(piece: Piece, found: Found, repaired: int) -> tuple[object, ...]:
     file, record = found.file, found.record
     number = row_number(piece.index, found.row)
     if record.problem:
-        return number, "", "", file.name, record.position, 0, record.problem, 0
+        return number, "", "", file.name, record.position, 0, record.problem, 0, UNKNOWN, UNKNOWN
     source = file.source if file.fixed_source or not record.source else record.source
-    return number, document_id(source, record.text), source, file.name, record.position, len(record.text), "", repaired
+    identity, measures = document_id(source, record.text), (seconds_of(record.date), score_of(record.score))
+    return number, identity, source, file.name, record.position, len(record.text), "", repaired, *measures
