@@ -13,11 +13,11 @@ from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
 from workloads.corpus.duplicates import Losers, find_exact
 from workloads.corpus.fates import heldout_below, settle, survey
-from workloads.corpus.files import Found
 from workloads.corpus.flow import clean_blocks, read_blocks
 from workloads.corpus.near import find_near
 from workloads.corpus.page import page
-from workloads.corpus.plan import plan
+from workloads.corpus.reading.files import Found
+from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
@@ -30,7 +30,7 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
-    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.max_line_bytes, progress.read)
+    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.reading.limits(), progress.read)
     progress.at("counting lines")
     recurring = (
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()

@@ -13,7 +13,8 @@ from workloads.corpus.recurring import line_key
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tables import CLEAN, to_table
 from workloads.text.boilerplate import can_recur, strip_boilerplate
-from workloads.text.fold import fold
+from workloads.text.codes import Codes
+from workloads.text.fold import fold_all
 from workloads.text.minhash import band_keys
 from workloads.text.pii import Masked, mask
 from workloads.text.rules import Measured, Rule, Verdict, build_rules, judge
@@ -23,12 +24,11 @@ _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
 
 @dataclass(frozen=True)
 class Cleaned:
-    """One document after cleaning; `folded` is empty where it is dropped."""
+    """One document after cleaning."""
 
     masked: Masked
     verdict: Verdict
     lines_removed: int
-    folded: str
 
 
 def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recurring: Collection[int]) -> Cleaned:
@@ -40,9 +40,8 @@ def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recu
         )
     verdict = judge(Measured(text), rules)
     if not verdict.keep:
-        return Cleaned(Masked(text), verdict, removed, "")
-    masked = mask(text) if spec.mask_personal_data else Masked(text)
-    return Cleaned(masked, verdict, removed, fold(masked.text))
+        return Cleaned(Masked(text), verdict, removed)
+    return Cleaned(mask(text) if spec.mask_personal_data else Masked(text), verdict, removed)
 
 
 def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
@@ -54,19 +53,23 @@ def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -
         for text, source, problem in zip(columns["text"], columns["source"], columns["problem"], strict=True)
     ]
     kept = [each is not None and each.verdict.keep for each in cleaned]
-    signed = band_keys([each.folded for each, keep in zip(cleaned, kept, strict=True) if each and keep])
-    bands = iter(signed)
+    folded = fold_all(Codes.of([each.masked.text for each, keep in zip(cleaned, kept, strict=True) if each and keep]))
+    prints = zip(map(_digest, folded), band_keys(folded), strict=True)
     rows = []
     for read, each, keep in zip(block.to_pylist(), cleaned, kept, strict=True):
-        rows.append(_row(read, each, next(bands) if keep else b""))
+        rows.append(_row(read, each, *(next(prints) if keep else (bytes(16), b""))))
     return to_table(rows, CLEAN)
 
 
-def _row(read: dict[str, object], each: Cleaned | None, bands: bytes) -> tuple[object, ...]:
+def _digest(folded: str) -> bytes:
+    """16 bytes, equal for exact duplicates."""
+    return hashlib.blake2b(folded.encode(), digest_size=16).digest()
+
+
+def _row(read: dict[str, object], each: Cleaned | None, digest: bytes, bands: bytes) -> tuple[object, ...]:
     if each is None:
-        return (*read.values(), 0, "", 0.0, 0, 0, 0, 0, bytes(16), b"")
+        return (*read.values(), 0, "", 0.0, 0, 0, 0, 0, digest, bands)
     text, verdict = each.masked.text, each.verdict
     read["text"] = text if verdict.keep else text[:_SAMPLE_CHARACTERS]
-    digest = hashlib.blake2b(each.folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     masked = (each.masked.mobiles, each.masked.emails, each.masked.id_cards)
     return (*read.values(), len(text), verdict.rule, verdict.value, each.lines_removed, *masked, digest, bands)

@@ -13,8 +13,8 @@ import ray
 from ray.data import Dataset
 
 from workloads.corpus.clean import clean_table
-from workloads.corpus.plan import Piece
-from workloads.corpus.read import read_piece
+from workloads.corpus.reading.piece import Limits, Piece
+from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
 from workloads.corpus.spec import CorpusSpec
 
@@ -22,19 +22,19 @@ _LEAST_BLOCK, _LARGEST_BLOCK, _BLOCKS = 2 << 20, 64 << 20, 32
 Told = Callable[[int], None]
 
 
-def read_blocks(tasks: Sequence[Sequence[Piece]], limit: int, told: Told) -> list[Any]:
+def read_blocks(tasks: Sequence[Sequence[Piece]], limits: Limits, told: Told) -> list[Any]:
     """References to tables with columns READ; `told` hears the number of records so far."""
     todo = ray.data.from_arrow([pa.table({"task": [index]}) for index in range(len(tasks))])
     total = sum(piece.bytes for task in tasks for piece in task)
     block_bytes = max(_LEAST_BLOCK, min(_LARGEST_BLOCK, total // _BLOCKS))
-    return _run(todo, partial(_read, tasks=ray.put(tasks), limit=limit), block_bytes, told)
+    return _run(todo, partial(_read, tasks=ray.put(tasks), limits=limits), block_bytes, told)
 
 
-def _read(batch: pa.Table, tasks: Any, limit: int) -> Iterator[pa.Table]:
+def _read(batch: pa.Table, tasks: Any, limits: Limits) -> Iterator[pa.Table]:
     everything = ray.get(tasks)
     for index in batch["task"].to_pylist():
         for piece in everything[index]:
-            yield from read_piece(piece, limit)
+            yield from read_piece(piece, limits)
 
 
 def clean_blocks(blocks: Sequence[Any], spec: CorpusSpec, recurring: frozenset[int], told: Told) -> list[Any]:

@@ -1,29 +1,13 @@
 """The recipe's `corpus` section: what is read and what is kept."""
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
 
-Format = Literal["auto", "jsonl", "parquet", "txt"]
-
-
-class InputSpec(Spec):
-    """One place to read from."""
-
-    path: str = Field(min_length=1, description="file, folder or glob, local or s3://; relative to the recipe")
-    source: str = Field(
-        default="", description="name of the source; default: the record's own, else the file's name (txt: its folder's)"
-    )
-    text_field: str = Field(default="text", min_length=1, description="field or column that holds the text")
-    source_field: str = Field(default="source", description="field or column that holds the record's source")
-    format: Format = Field(default="auto", description="auto (by the file's name), jsonl, parquet or txt")
-    txt_documents: Literal["file", "blank_lines"] = Field(
-        default="file", description="txt: the whole file is one document, or blank lines divide documents"
-    )
+__all__ = ["CorpusSpec", "InputSpec", "ReadingSpec"]
 
 
 class CorpusSpec(Spec):
@@ -32,9 +16,7 @@ class CorpusSpec(Spec):
     inputs: tuple[InputSpec, ...] = Field(
         (InputSpec(path="raw/"),), min_length=1, description="what to read, paths or mappings"
     )
-    max_line_bytes: int = Field(
-        default=64 << 20, ge=1 << 10, description="a longer line, or txt document, is set aside as a bad record"
-    )
+    reading: ReadingSpec = Field(default=ReadingSpec(), description="what is too large to be read")
     rules: RulesSpec = Field(RulesSpec(), description="what is kept, by thresholds; null switches a rule off")
     remove_boilerplate: bool = Field(default=True, description="take out navigation, copyright and similar lines")
     recurring_share: float = Field(
@@ -50,7 +32,7 @@ class CorpusSpec(Spec):
         default=0.02, ge=0, lt=1, description="share of documents held out for evaluation (at least one)"
     )
     split_bytes: int = Field(
-        default=64 << 20, ge=1 << 10, description="a larger plain jsonl or parquet file is read by several tasks"
+        default=64 << 20, ge=1 << 10, description="a larger file is read by several tasks, if it can be cut"
     )
 
     @field_validator("inputs", mode="before")

@@ -18,7 +18,7 @@ from cluster.errors import InputError
 from cluster.session import Session
 from cluster.stage import StageContext
 from workloads.corpus.__main__ import body
-from workloads.corpus.read import document_id
+from workloads.corpus.reading.read import document_id
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.stage import build_corpus

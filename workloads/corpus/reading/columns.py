@@ -1,0 +1,31 @@
+"""Text and source of the rows of a table with typed columns."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from workloads.corpus.reading.piece import InputFile
+from workloads.corpus.reading.record import Record
+
+
+def unusable(schema: pa.Schema, field: str) -> str:
+    """Why a table with this schema gives no text; empty where it does."""
+    if field not in schema.names:
+        return f"no column {field!r} among {', '.join(schema.names[:20])}"
+    kind = schema.field(field).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return "" if text else f"column {field!r} is {kind}, not text"
+
+
+def rows(batch: pa.RecordBatch, first: int, file: InputFile) -> Iterator[Record]:
+    """One record per row, numbered from `first`. Raises ArrowInvalid or ValueError where the bytes are no text."""
+    texts = batch.column(file.text_field).cast(pa.large_string()).to_pylist()
+    for number, (text, source) in enumerate(zip(texts, _sources(batch, file.source_field), strict=True), first):
+        yield Record(number, text or "", source, "text is no string" if text is None else "")
+
+
+def _sources(batch: pa.RecordBatch, column: str) -> list[str]:
+    if column not in batch.schema.names:
+        return [""] * batch.num_rows
+    return [value if isinstance(value, str) else "" for value in batch.column(column).to_pylist()]

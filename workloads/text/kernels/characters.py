@@ -1,0 +1,70 @@
+"""What each code point is, as one table of bits that a kernel looks up. Built in a tenth of a second, when first asked for."""
+
+import re
+import unicodedata
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.text.script import HAN
+
+Table = NDArray[np.uint16]
+
+SPACE, LETTER, IDEOGRAPH, CLAUSE, DIGIT, LATIN, CODE, BULLET, CLOSING, BRACKET = (1 << bit for bit in range(10))
+"""White space; letters, digits and numerals of any script; Han; marks that end or divide a clause; ASCII digits; ASCII
+letters; marks of program code; marks that begin a list's line; marks that end a sentence; lenticular brackets."""
+
+WHOLE = 0x110000
+_ASSIGNED = 0x32400  # from here on no letters, no spaces, nothing that composes (Unicode 17)
+_CLASSES = (
+    (IDEOGRAPH, f"[{HAN}]"),
+    (CLAUSE, "[，。！？；：,.!?;:…]"),  # 、 divides words, also in lists of keywords
+    (DIGIT, "[0-9]"),
+    (LATIN, "[A-Za-z]"),
+    (CODE, r"[{}<>=\[\]()/\\_#$&|*+;`~^@]"),
+    (BULLET, "[•·●○■□◆◇▪▫▶►‣※◎★☆*–-]"),
+    (CLOSING, "[。！？；…”’」』.!?;]"),
+    (BRACKET, "[【】]"),
+)
+
+
+@cache
+def letters_of_unicode() -> str:
+    """Every code point that can be a letter, a space or part of a composition, in order from 0."""
+    return "".join(map(chr, range(_ASSIGNED)))
+
+
+@cache
+def classes() -> Table:
+    """The bits of each code point, uint16 [1114112]."""
+    every = letters_of_unicode()
+    table = np.zeros(WHOLE, np.uint16)
+    for bit, told in ((SPACE, str.isspace), (LETTER, str.isalnum)):
+        table[:_ASSIGNED] |= np.fromiter(map(told, every), np.uint16, _ASSIGNED) * np.uint16(bit)
+    for bit, pattern in _CLASSES:
+        mark(table, pattern, bit)
+    return table
+
+
+def mark(table: NDArray[np.uint16], pattern: str, bit: int) -> None:
+    """Set a bit for the characters that a regular expression's class holds."""
+    for found in re.finditer(f"{pattern}+", letters_of_unicode()):
+        table[found.start() : found.end()] |= bit
+
+
+@cache
+def composing() -> NDArray[np.intp]:
+    """Code points that NFC may change, alone or with the one before: a text without them is in NFC (Unicode Annex 15, 9)."""
+    every = letters_of_unicode()
+    second = set(map(chr, [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]))  # of Hangul syllables
+    second |= {pair[1] for each in every if len(pair := decomposed(each)) == 2}
+    return np.array(
+        [ord(c) for c in every if c in second or unicodedata.combining(c) or not unicodedata.is_normalized("NFC", c)]
+    )
+
+
+def decomposed(character: str) -> str:
+    """Its canonical decomposition by one step; empty where it has none."""
+    parts = unicodedata.decomposition(character)
+    return "" if not parts or parts.startswith("<") else "".join(chr(int(part, 16)) for part in parts.split())
