@@ -11,8 +11,8 @@ from app.recipe import load_recipe
 from cluster.config import RecipeFile
 from cluster.errors import InputError
 from cluster.stage import resolve_path
-from workloads.corpus.files import find_files
 from workloads.corpus.preview import PERCENTILES, Measurement, Preview, RulePreview, WhatIf, preview
+from workloads.corpus.reading.files import find_files
 from workloads.corpus.sample import draw
 from workloads.corpus.spec import CorpusSpec
 from workloads.text.rules import RULES, Rule
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _sample(file: RecipeFile, spec: CorpusSpec, documents: int) -> Preview:
     found = find_files(tuple((each, resolve_path(file.folder, each.path)) for each in spec.inputs))
-    sample = draw(found.files, documents, spec.max_line_bytes)
+    sample = draw(found.files, documents, spec.reading.limits())
     if not sample:
         raise InputError(
             f"no document could be read from {len(found.files)} file(s)", "records with a text field", "check `corpus.inputs`"

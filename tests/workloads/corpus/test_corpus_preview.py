@@ -11,15 +11,17 @@ from tests.workloads.text.rules.bad import BAD
 from tests.workloads.text.rules.good import GOOD
 from workloads.corpus import sample
 from workloads.corpus.clean import clean_text
-from workloads.corpus.files import Found, find_files
 from workloads.corpus.preview import preview
+from workloads.corpus.reading.files import Found, find_files
+from workloads.corpus.reading.piece import Limits
+from workloads.corpus.reading.spec import InputSpec
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.corpus.sample import draw
-from workloads.corpus.spec import CorpusSpec, InputSpec
+from workloads.corpus.spec import CorpusSpec
 from workloads.text.rules import RULES, build_rules
 
 TEXTS = [*GOOD.values(), *(text for texts in BAD.values() for text in texts)]
-LIMIT = 1 << 20
+LIMIT = Limits()
 
 
 def files_in(folder: Path) -> Found:

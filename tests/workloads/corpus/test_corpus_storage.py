@@ -18,8 +18,8 @@ from cluster.garbage import garbage
 from cluster.observe.progress import SilentReporter
 from cluster.session import Session
 from cluster.stage import StageContext
-from workloads.corpus.reading.files import find_files
 from workloads.corpus.flow import read_blocks
+from workloads.corpus.reading.files import find_files
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.plan import plan
 from workloads.corpus.reading.read import read_piece
