@@ -4,7 +4,7 @@ Not for what is boilerplate everywhere: those are patterns (workloads/text/boile
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,11 @@ def find_recurring(blocks: Sequence[Any], share: float, least: int) -> frozenset
     """Keys of the lines that stand in at least `share` of the different documents of their source, and in `least`."""
     partitions = max(1, min(len(blocks), 64))
     parts = scatter(lines_of_block, blocks, partitions)
-    counts = collect([start(count_lines, least, *part) for part in parts])
+    return recurring_of(collect([start(count_lines, least, *part) for part in parts]), share)
+
+
+def recurring_of(counts: Iterable[tuple[Keys, Keys, NDArray[np.int64]]], share: float) -> frozenset[int]:
+    """Of counted lines (see `count_lines`) those in at least `share` of their source's documents."""
     merged: dict[int, int] = {}
     sources: dict[int, int] = {}  # key of the line -> key of its source
     for keys, owners, documents in counts:

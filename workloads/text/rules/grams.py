@@ -43,3 +43,24 @@ def said_before(letters: Codes, length: int) -> int:
     hashes = gram_hashes(letters, length)
     hashes.sort()
     return int(np.count_nonzero(hashes[1:] == hashes[:-1]))
+
+
+def all_said_before(letters: Codes, lengths: range) -> dict[int, int]:
+    """`said_before` of every length. An n-gram that comes twice begins with a shorter one that does, so each length looks
+    only at the places that the one before has left."""
+    found: dict[int, int] = {}
+    hashes = gram_hashes(letters, lengths.start)
+    places = np.arange(len(hashes))
+    for length in lengths:
+        if length > lengths.start:
+            fits = places + length <= len(letters)
+            places, hashes = places[fits], hashes[fits]
+            hashes = hashes * _BASE + letters[places + length - 1]
+        order = np.argsort(hashes)
+        ordered = hashes[order]
+        again = np.zeros(len(ordered), bool)
+        again[1:] = ordered[1:] == ordered[:-1]
+        found[length] = int(np.count_nonzero(again))
+        again[:-1] |= again[1:]
+        places, hashes = places[order[again]], ordered[again]
+    return found

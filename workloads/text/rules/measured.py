@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.text.kinds import HAN_KINDS, LETTER_KINDS, Codes, Counts, Kind, codes_of, count_kinds, kinds_of
-from workloads.text.rules.grams import most_frequent, said_before
+from workloads.text.rules.grams import all_said_before, most_frequent, said_before
+
+DUPLICATE_LENGTHS = range(5, 14)
 
 
 class Measured:
@@ -68,6 +70,11 @@ class Measured:
     def repeated_fives(self) -> int:
         """How many five letters in a row occurred earlier."""
         return said_before(self.letters, 5)
+
+    @cached_property
+    def repeated(self) -> dict[int, int]:
+        """How many n letters in a row occurred earlier, by n from 5 to 13."""
+        return all_said_before(self.letters, DUPLICATE_LENGTHS)
 
     def share(self, characters: int) -> float:
         """Of the visible characters; 0 for a blank text."""

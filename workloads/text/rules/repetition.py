@@ -6,11 +6,10 @@ On characters, since word-based measures score 0 on a repeated Chinese slogan. P
 from typing import ClassVar
 
 from workloads.text.rules.base import Rule
-from workloads.text.rules.grams import most_frequent, said_before
-from workloads.text.rules.measured import Measured
+from workloads.text.rules.grams import most_frequent
+from workloads.text.rules.measured import DUPLICATE_LENGTHS, Measured
 
 TOP_LENGTHS = range(2, 5)
-DUPLICATE_LENGTHS = range(5, 14)
 
 
 class TopNgram(Rule):
@@ -41,7 +40,7 @@ class DuplicateNgram(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
-        return cls._share(text, said_before(text.letters, cls.length))
+        return cls._share(text, text.repeated[cls.length])
 
     @classmethod
     def ceiling(cls, text: Measured) -> float:
