@@ -31,12 +31,15 @@ def main() -> None:
     watch = Stopwatch()
     context = StageContext("bench", ArtifactStore(str(folder)), watch)
     with session():
-        stages["start"] = time.perf_counter() - begun
+        stages["begin"] = time.perf_counter() - begun
+        between = time.perf_counter()
         corpus = build_corpus(spec(source), context)
-        stages |= watch.seconds()
+        stages |= watch.seconds() | {"corpus": time.perf_counter() - between}
         between = time.perf_counter()
         tokens = pack_tokens(TokensSpec(), corpus, tokenizer, context)
         stages["tokens"] = time.perf_counter() - between
+        between = time.perf_counter()
+    stages["stop"] = time.perf_counter() - between
     counts = corpus.manifest.counts
     result = {
         "docs_in": counts["documents_read"],
