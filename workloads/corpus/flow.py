@@ -4,7 +4,7 @@ Between them stands the count of recurring lines, which needs to have seen all o
 which spills to disk; a block whose worker died is made again from the input.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,14 +37,17 @@ def _read(batch: pa.Table, tasks: Any, limits: Limits) -> Iterator[pa.Table]:
             yield from read_piece(piece, limits)
 
 
-def clean_blocks(blocks: Sequence[Any], spec: CorpusSpec, recurring: frozenset[int], told: Told) -> list[Any]:
-    """References to tables with columns CLEAN."""
+def clean_blocks(
+    blocks: Sequence[Any], spec: CorpusSpec, recurring: frozenset[int], own: Mapping[str, Mapping[str, float]], told: Told
+) -> list[Any]:
+    """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's."""
     todo = ray.data.from_arrow_refs(list(blocks))
-    return _run(todo, partial(_clean, spec=spec, recurring=ray.put(recurring)), 2 * _LARGEST_BLOCK, told)
+    known = ray.put((recurring, own))
+    return _run(todo, partial(_clean, spec=spec, known=known), 2 * _LARGEST_BLOCK, told)
 
 
-def _clean(block: pa.Table, spec: CorpusSpec, recurring: Any) -> pa.Table:
-    return clean_table(block, spec, ray.get(recurring))
+def _clean(block: pa.Table, spec: CorpusSpec, known: Any) -> pa.Table:
+    return clean_table(block, spec, *ray.get(known))
 
 
 def _run(todo: Dataset, function: Callable[..., Any], block_bytes: int, told: Told) -> list[Any]:

@@ -39,8 +39,11 @@ def read_piece(piece: Piece, limits: Limits) -> Iterator[pa.Table]:
 
 def _table(piece: Piece, records: Sequence[Found]) -> pa.Table:
     repaired = list(map(_repaired, records))
-    rows = [_row(piece, found, lines) for found, (_, lines) in zip(records, repaired, strict=True)]
     texts = normalise_all([text for text, _ in repaired]).to_arrow()
+    rows = [
+        _row(piece, found, lines, clean != found.record.text)
+        for found, (_, lines), clean in zip(records, repaired, texts.to_pylist(), strict=True)
+    ]
     return to_table(rows, _WITHOUT_TEXT).append_column("text", texts).select(READ.names).cast(READ)
 
 
@@ -50,10 +53,11 @@ def _repaired(found: Found) -> tuple[str, int]:
     return (record.text[:SAMPLE_CHARACTERS], 0) if record.problem else repair(record.text)
 
 
-def _row(piece: Piece, found: Found, repaired: int) -> tuple[object, ...]:
+def _row(piece: Piece, found: Found, repaired: int, normalised: bool) -> tuple[object, ...]:
     file, record = found.file, found.record
     number = row_number(piece.index, found.row)
     if record.problem:
-        return number, "", "", file.name, record.position, 0, record.problem, 0
+        return number, "", "", file.name, record.position, 0, record.problem, 0, False
     source = file.source if file.fixed_source or not record.source else record.source
-    return number, document_id(source, record.text), source, file.name, record.position, len(record.text), "", repaired
+    identity, place = document_id(source, record.text), (file.name, record.position)
+    return number, identity, source, *place, len(record.text), "", repaired, normalised
