@@ -16,7 +16,7 @@ from workloads.corpus.calibrate_spec import CalibrateSpec
 from workloads.corpus.clean import without_boilerplate
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.spec import CorpusSpec
-from workloads.corpus.tables import is_empty, where
+from workloads.corpus.tables import is_empty, texts, where
 from workloads.text.rules import RULES, Measured
 
 Values = Mapping[str, float]  # by rule
@@ -54,7 +54,7 @@ def smallest_ids(block: pa.Table, count: int) -> Sampled:
     """Per source of the block its `count` smallest ids."""
     table = where(block, is_empty(block, "problem"))
     by_source: dict[str, set[str]] = {}
-    for source, identity in zip(table["source"].to_pylist(), table["id"].to_pylist(), strict=True):
+    for source, identity in zip(texts(table, "source"), texts(table, "id"), strict=True):
         by_source.setdefault(source, set()).add(identity)
     return {source: heapq.nsmallest(count, ids) for source, ids in by_source.items()}
 
@@ -64,9 +64,9 @@ def measure_block(
 ) -> list[tuple[str, str, Values]]:
     """(source, id, values of the calibrated rules) of the documents wanted, cleaned as the rules see them."""
     rules = [rule for rule in RULES if rule.name in spec.calibrate.rules.given()]
-    table = where(block, is_empty(block, "problem")).select(["source", "id", "text"])
-    found = []
-    for source, identity, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
+    table = where(block, is_empty(block, "problem"))
+    found: list[tuple[str, str, Values]] = []
+    for source, identity, text in zip(*(texts(table, name) for name in ("source", "id", "text")), strict=True):
         if identity in wanted:
             measured = Measured(without_boilerplate(text, source, spec, recurring)[0])
             found.append((source, identity, {rule.name: rule.measure(measured) for rule in rules}))

@@ -59,7 +59,7 @@ class SourceRules:
 
     def __init__(self, spec: CorpusSpec, own: Mapping[str, Mapping[str, float]]) -> None:
         self._given = spec.rules.thresholds()
-        self._rules = {source: build_rules(self._given | thresholds) for source, thresholds in own.items()}
+        self._rules = {source: build_rules({**self._given, **thresholds}) for source, thresholds in own.items()}
         self._others = build_rules(self._given)
 
     def of(self, source: str) -> Sequence[Rule]:

@@ -5,7 +5,6 @@ from typing import Literal
 from zhconv_rs import zhconv
 
 Target = Literal["none", "simplified", "traditional"]
-_VARIANTS = {"simplified": "zh-hans", "traditional": "zh-hant"}
 
 
 def convert(text: str, script: str, target: Target) -> str:
@@ -13,4 +12,4 @@ def convert(text: str, script: str, target: Target) -> str:
     written in, is the target already or tells nothing, so that quotations in the other script stay."""
     if target == "none" or script in ("none", target):
         return text
-    return str(zhconv(text, _VARIANTS[target], False))
+    return str(zhconv(text, "zh-hans" if target == "simplified" else "zh-hant", False))

@@ -9,11 +9,13 @@ from workloads.text.rules.base import Rule
 from workloads.text.rules.grams import most_frequent
 from workloads.text.rules.measured import DUPLICATE_LENGTHS, Measured
 
+_FEW_LETTERS = 100
 TOP_LENGTHS = range(2, 5)
 
 
 class TopNgram(Rule):
-    """Share of the letters that the most frequent n-gram covers, without regard to overlaps; 0 where none comes twice."""
+    """Share of the letters that the most frequent n-gram covers, without regard to overlaps; 0 where none comes twice, and
+    below a hundred letters, since short verse plays with words."""
 
     length: ClassVar[int]
     at_least = False
@@ -29,7 +31,9 @@ class TopNgram(Rule):
 
     @classmethod
     def _share(cls, text: Measured, times: int) -> float:
-        return min(1.0, times * cls.length / len(text.letters)) if times > 1 else 0.0
+        if times < 2 or len(text.letters) < _FEW_LETTERS:
+            return 0.0
+        return min(1.0, times * cls.length / len(text.letters))
 
 
 class DuplicateNgram(Rule):
