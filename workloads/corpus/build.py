@@ -12,10 +12,9 @@ from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
 from workloads.corpus.calibrate import by_source, calibrate
-from workloads.corpus.duplicates import Losers, find_exact
-from workloads.corpus.fates import heldout_below, settle, survey
+from workloads.corpus.dedup.fates import heldout_below, survey
+from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.flow import clean_blocks, read_blocks
-from workloads.corpus.near import find_near
 from workloads.corpus.page import page
 from workloads.corpus.reading.files import Found
 from workloads.corpus.reading.plan import plan
@@ -41,11 +40,9 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress.at("cleaning")
     blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), progress.cleaned)
     progress.at("deduplicating")
-    exact = find_exact(blocks)
-    near = find_near(blocks, exact, spec.near_threshold) if spec.near_duplicates else Losers.none()
-    fates = settle(blocks, exact, near)
-    progress.at("writing")
+    fates = find_duplicates(blocks, spec.duplicates, progress.records)
     kept = survey(blocks, fates)
+    progress.at("writing")
     heldout = heldout_below(spec.heldout_share, kept)
     tally = tally_all(blocks, fates, heldout)
     _count(context.name, tally)
@@ -91,6 +88,11 @@ class Progress:
 
     def __init__(self, reporter: Reporter, stage: str, run: str) -> None:
         self._reporter, self._stage, self._run, self._read = reporter, stage, run, 0
+
+    @property
+    def records(self) -> int:
+        """How many have been read."""
+        return self._read
 
     def read(self, records: int) -> None:
         CORPUS_READ.record(records - self._read, run=self._run)

@@ -17,7 +17,8 @@ from workloads.corpus.clean import without_boilerplate
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tables import is_empty, texts, where
-from workloads.text.rules import RULES, Measured
+from workloads.text.codes import Codes
+from workloads.text.rules import RULES, measure_all
 
 Values = Mapping[str, float]  # by rule
 Sampled = dict[str, list[str]]  # ids by source
@@ -65,12 +66,13 @@ def measure_block(
     """(source, id, values of the calibrated rules) of the documents wanted, cleaned as the rules see them."""
     rules = [rule for rule in RULES if rule.name in spec.calibrate.rules.given()]
     table = where(block, is_empty(block, "problem"))
-    found: list[tuple[str, str, Values]] = []
-    for source, identity, text in zip(*(texts(table, name) for name in ("source", "id", "text")), strict=True):
-        if identity in wanted:
-            measured = Measured(without_boilerplate(text, source, spec, recurring)[0])
-            found.append((source, identity, {rule.name: rule.measure(measured) for rule in rules}))
-    return found
+    table = where(table, np.array([identity in wanted for identity in texts(table, "id")], dtype=bool))
+    sources = texts(table, "source")
+    stripped, _ = without_boilerplate(Codes.of(texts(table, "text")), sources, spec, recurring)
+    return [
+        (source, identity, {rule.name: rule.measure(measured) for rule in rules})
+        for source, identity, measured in zip(sources, texts(table, "id"), measure_all(stripped), strict=True)
+    ]
 
 
 def thresholds_from(values: Mapping[str, Sequence[Values]], spec: CalibrateSpec) -> tuple[Calibrated, ...]:

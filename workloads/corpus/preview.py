@@ -14,7 +14,8 @@ from workloads.corpus.clean import SourceRules, without_boilerplate
 from workloads.corpus.recurring import count_lines, lines_of_block, recurring_of
 from workloads.corpus.sample import Drawn
 from workloads.corpus.spec import CorpusSpec
-from workloads.text.rules import RULES, Measured, Rule
+from workloads.text.codes import Codes
+from workloads.text.rules import RULES, Rule, measure_all
 
 PERCENTILES = (1, 5, 50, 95, 99)
 
@@ -145,7 +146,7 @@ def _percentiles(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tupl
 def preview(sample: Sequence[Drawn], spec: CorpusSpec) -> Preview:
     """Clean and measure every document of the sample as a run would."""
     recurring = _recurring(sample, spec) if spec.remove_boilerplate else frozenset()
-    measured = [_measure(drawn, spec, recurring) for drawn in sample]
+    measured = _measure(sample, spec, recurring)
     own = _own_thresholds(measured, spec)
     rules = SourceRules(spec, own)
     return Preview(spec, tuple(replace(each, reason=_reason(each, rules.of(each.drawn.source))) for each in measured), own)
@@ -174,7 +175,10 @@ def _recurring(sample: Sequence[Drawn], spec: CorpusSpec) -> frozenset[int]:
     return recurring_of([count_lines(spec.recurring_documents, lines[0])], spec.recurring_share)
 
 
-def _measure(drawn: Drawn, spec: CorpusSpec, recurring: frozenset[int]) -> Measurement:
-    text, removed = without_boilerplate(drawn.text, drawn.source, spec, recurring)
-    measured = Measured(text)
-    return Measurement(drawn, text, removed, {rule.name: rule.measure(measured) for rule in RULES}, "")
+def _measure(sample: Sequence[Drawn], spec: CorpusSpec, recurring: frozenset[int]) -> list[Measurement]:
+    codes, sources = Codes.of([each.text for each in sample]), [each.source for each in sample]
+    stripped, removed = without_boilerplate(codes, sources, spec, recurring)
+    return [
+        Measurement(drawn, measured.text, lines, {rule.name: rule.measure(measured) for rule in RULES}, "")
+        for drawn, measured, lines in zip(sample, measure_all(stripped), removed, strict=True)
+    ]

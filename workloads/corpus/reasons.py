@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from cluster.manifest import Json
-from workloads.corpus.fates import EXACT, NEAR
+from workloads.corpus.dedup.fates import EXACT, NEAR
 from workloads.text.rules import RULE_NAMES, RULES
 
 REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
@@ -11,7 +11,7 @@ REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
 _RULES = {rule.name: rule.meaning for rule in RULES}
 _COPIES = {
     EXACT: "equal to another but for script, width, punctuation and space",
-    NEAR: "shares at least {near_threshold:.0%} of its 5-grams with another",
+    NEAR: "shares at least {duplicates[threshold]:.0%} of its 5-grams with another",
 }
 
 

@@ -5,6 +5,7 @@ from pydantic import Field, field_validator
 from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.corpus.calibrate_spec import CalibrateSpec
+from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.text.convert import Target
@@ -28,10 +29,7 @@ class CorpusSpec(Spec):
     )
     recurring_documents: int = Field(default=20, ge=2, description="... and in at least this many of them")
     mask_personal_data: bool = Field(default=True, description="mask mobile numbers, e-mail addresses and identity numbers")
-    near_duplicates: bool = Field(default=True, description="remove near duplicates beside exact ones")
-    near_threshold: float = Field(
-        default=0.8, ge=0.5, le=1, description="Jaccard similarity of character 5-grams from which two are one"
-    )
+    duplicates: DuplicatesSpec = Field(DuplicatesSpec(), description="which documents are copies, and which of them stays")
     heldout_share: float = Field(
         default=0.02, ge=0, lt=1, description="share of documents held out for evaluation (at least one)"
     )

@@ -28,6 +28,8 @@ READ = _schema(
     pa.field("problem", pa.string()),  # empty for a document; else why the record is bad
     pa.field("lines_repaired", pa.int32()),  # read with the wrong encoding by whoever wrote the file, and set right
     pa.field("normalised", pa.bool_()),  # whether the text differs from what was read
+    pa.field("date", pa.float64()),  # seconds since 1970; not a number where the record has none
+    pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
 )
 
 CLEAN = _schema(
@@ -43,7 +45,7 @@ CLEAN = _schema(
     pa.field("emails", pa.int32()),
     pa.field("id_cards", pa.int32()),
     pa.field("digest", pa.binary(16)),  # of the folded text: equal for exact duplicates
-    pa.field("bands", pa.binary()),  # 20 numbers of 8 bytes: near duplicates share one
+    pa.field("bands", pa.binary()),  # a number of 8 bytes for each band: near duplicates share one
 )
 
 DOCUMENTS = _schema(
@@ -53,6 +55,7 @@ DOCUMENTS = _schema(
     pa.field("split", pa.string()),
     pa.field("characters", pa.int32()),
     pa.field("script", pa.string()),  # as it was read
+    pa.field("cluster_size", pa.int32()),  # copies of it that were found, itself included
 )
 
 DECISIONS = _schema(

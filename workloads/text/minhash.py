@@ -16,8 +16,8 @@ BANDS, ROWS, SHINGLE, SEED = 20, 5, 5, 42
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
-def band_keys(texts: Sequence[str] | Codes) -> list[bytes]:
-    """Per text 20 keys of 8 bytes (little endian), different from band to band; no keys for an empty text."""
+def band_keys(texts: Sequence[str] | Codes, bands: int = BANDS, size: int = ROWS) -> list[bytes]:
+    """Per text a key of 8 bytes (little endian) for each band, different from band to band; no keys for an empty text."""
     codes = texts if isinstance(texts, Codes) else Codes.of(texts)
     filled = np.flatnonzero(codes.lengths())
     result = [b""] * len(codes)
@@ -25,10 +25,10 @@ def band_keys(texts: Sequence[str] | Codes) -> list[bytes]:
         return result
     flat, offsets = shingle_column(codes, SHINGLE)
     begins = np.append(offsets[filled], offsets[-1]).astype(np.uint64)
-    rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, begins, BANDS * ROWS, SEED).to_rows()
-    signatures = np.array(rows, dtype=np.uint64).reshape(len(filled), BANDS, ROWS)
-    keys = np.broadcast_to(np.arange(1, BANDS + 1, dtype=np.uint64) * _BASE, (len(filled), BANDS)).copy()
-    for row in range(ROWS):
+    rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, begins, bands * size, SEED).to_rows()
+    signatures = np.array(rows, dtype=np.uint64).reshape(len(filled), bands, size)
+    keys = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64) * _BASE, (len(filled), bands)).copy()
+    for row in range(size):
         keys = (keys ^ signatures[:, :, row]) * _BASE
         keys ^= keys >> np.uint64(29)
     for place, key in zip(filled.tolist(), keys.astype("<u8"), strict=True):

@@ -1,4 +1,4 @@
-"""Character n-grams of a text as numbers, and how much two texts share of them. Not for finding candidates (see corpus/near.py)."""
+"""Character n-grams of a text as numbers, and how much two texts share of them. Not for finding candidates (see minhash.py)."""
 
 import numpy as np
 from numpy.typing import NDArray

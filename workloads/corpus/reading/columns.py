@@ -21,11 +21,16 @@ def unusable(schema: pa.Schema, field: str) -> str:
 def rows(batch: pa.RecordBatch, first: int, file: InputFile) -> Iterator[Record]:
     """One record per row, numbered from `first`. Raises ArrowInvalid or ValueError where the bytes are no text."""
     texts = batch.column(file.text_field).cast(pa.large_string()).to_pylist()
-    for number, (text, source) in enumerate(zip(texts, _sources(batch, file.source_field), strict=True), first):
-        yield Record(number, text or "", source, "text is no string" if text is None else "")
+    others = (_values(batch, each) for each in wanted(file)[1:])
+    for number, (text, source, date, score) in enumerate(zip(texts, *others, strict=True), first):
+        problem = "text is no string" if text is None else ""
+        yield Record(number, text or "", source if isinstance(source, str) else "", problem, date, score)
 
 
-def _sources(batch: pa.RecordBatch, column: str) -> list[str]:
-    if column not in batch.schema.names:
-        return [""] * batch.num_rows
-    return [value if isinstance(value, str) else "" for value in batch.column(column).to_pylist()]
+def wanted(file: InputFile) -> tuple[str, str, str, str]:
+    """The columns that are read where they are there; the text's is."""
+    return file.text_field, file.source_field, file.date_field, file.score_field
+
+
+def _values(batch: pa.RecordBatch, column: str) -> list[object]:
+    return list(batch.column(column).to_pylist()) if column in batch.schema.names else [None] * batch.num_rows

@@ -15,4 +15,5 @@ def pick(number: int, value: object, file: InputFile) -> Record:
     text, source = value[file.text_field], value.get(file.source_field)
     if not isinstance(text, str):
         return Record(number, str(value)[:SAMPLE_CHARACTERS], problem=NO_STRING)
-    return Record(number, text, source if isinstance(source, str) else "")
+    date, score = value.get(file.date_field), value.get(file.score_field)
+    return Record(number, text, source if isinstance(source, str) else "", date=date, score=score)

@@ -199,5 +199,7 @@ def _describe(spec: InputSpec, place: Location, name: str, size: int, changed_ns
         fixed_source=bool(spec.source),
         text_field=spec.text_field,
         source_field=spec.source_field,
+        date_field=spec.date_field,
+        score_field=spec.score_field,
         blank_lines=spec.txt_documents == "blank_lines",
     )

@@ -22,6 +22,8 @@ class InputFile:
     fixed_source: bool
     text_field: str
     source_field: str
+    date_field: str
+    score_field: str
     blank_lines: bool
 
 

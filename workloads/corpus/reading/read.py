@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from workloads.corpus.measures import UNKNOWN, score_of, seconds_of
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.record import SAMPLE_CHARACTERS
 from workloads.corpus.reading.records import Found, read_records
@@ -57,7 +58,8 @@ def _row(piece: Piece, found: Found, repaired: int, normalised: bool) -> tuple[o
     file, record = found.file, found.record
     number = row_number(piece.index, found.row)
     if record.problem:
-        return number, "", "", file.name, record.position, 0, record.problem, 0, False
+        return number, "", "", file.name, record.position, 0, record.problem, 0, False, UNKNOWN, UNKNOWN
     source = file.source if file.fixed_source or not record.source else record.source
-    identity, place = document_id(source, record.text), (file.name, record.position)
-    return number, identity, source, *place, len(record.text), "", repaired, normalised
+    identity, measures = document_id(source, record.text), (seconds_of(record.date), score_of(record.score))
+    changes = (repaired, normalised)
+    return number, identity, source, file.name, record.position, len(record.text), "", *changes, *measures

@@ -7,12 +7,14 @@ SAMPLE_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A text (and the record's own source) at a position, or a problem with a sample or an explanation as its text."""
+    """A text (and the record's own source, date and score, as written) at a position, or a problem with a sample or an explanation as its text."""
 
     position: int
     text: str
     source: str = ""
     problem: str = ""
+    date: object = None
+    score: object = None
 
 
 class BadData(Exception):

@@ -25,6 +25,8 @@ class InputSpec(Spec):
     )
     text_field: str = Field(default="text", min_length=1, description="field or column that holds the text")
     source_field: str = Field(default="source", description="field or column that holds the record's source")
+    date_field: str = Field(default="date", description="field or column that holds the record's date, for `keep: newest`")
+    score_field: str = Field(default="score", description="... and its quality, for `keep: best_quality`")
     format: FormatName = Field(default="auto", description="auto: by the file's name; urls: a list of addresses, one a line")
     txt_documents: Literal["file", "blank_lines"] = Field(
         default="file", description="txt: the whole file is one document, or blank lines divide documents"

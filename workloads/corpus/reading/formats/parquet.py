@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from cluster import storage
 from cluster.storage import Location
-from workloads.corpus.reading.columns import rows, unusable
+from workloads.corpus.reading.columns import rows, unusable, wanted
 from workloads.corpus.reading.format import Block, Format
 from workloads.corpus.reading.formats.delimited import NO_COLUMN
 from workloads.corpus.reading.piece import Limits, Piece
@@ -35,7 +35,7 @@ class Parquet(Format):
                 yield Record(0, f"{piece.file.name}: {problem}", problem=NO_COLUMN)
                 return
             groups = list(range(piece.start, piece.stop)) if piece.stop else None
-            columns = [each for each in (piece.file.text_field, piece.file.source_field) if each in file.schema_arrow.names]
+            columns = [each for each in wanted(piece.file) if each in file.schema_arrow.names]
             for batch in file.iter_batches(_ROWS_AT_ONCE, groups, columns):
                 for record in rows(batch, number + 1, piece.file):
                     number = record.position
