@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.commands import corpus_preview
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
 from app.pipeline import context_of, lazy_session
 from app.recipe import load_recipe
@@ -29,7 +30,10 @@ def _run(options: argparse.Namespace) -> None:
     print(artifact.uri)
 
 
-ACTIONS: tuple[Action, ...] = (Action("run", "run the corpus stage of a recipe", _run),)
+ACTIONS: tuple[Action, ...] = (
+    Action("run", "run the corpus stage of a recipe", _run),
+    Action("preview", "show what each rule would drop, on a sample", corpus_preview.run, corpus_preview.add_arguments),
+)
 
 
 def add_verbs(verbs: Verbs) -> None:

@@ -1,6 +1,6 @@
 """Doing the corpus stage's work, step by step, in a Ray session:
 
-read -> recurring lines -> clean -> exact and near duplicates -> fates -> documents, decisions, report
+read -> recurring lines -> calibrate -> clean -> exact and near duplicates -> fates -> documents, decisions, report
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
-from workloads.corpus.duplicates import Losers, find_exact
-from workloads.corpus.fates import heldout_below, settle, survey
-from workloads.corpus.files import Found
+from workloads.corpus.calibrate import by_source, calibrate
+from workloads.corpus.dedup.fates import heldout_below, survey
+from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.flow import clean_blocks, read_blocks
-from workloads.corpus.near import find_near
 from workloads.corpus.page import page
-from workloads.corpus.plan import plan
+from workloads.corpus.reading.files import Found
+from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
@@ -30,25 +30,25 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
-    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.max_line_bytes, progress.read)
+    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.reading.limits(), progress.read)
     progress.at("counting lines")
     recurring = (
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
     )
+    progress.at("calibrating")
+    calibrated = calibrate(blocks, spec, recurring)
     progress.at("cleaning")
-    blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
+    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), progress.cleaned)
     progress.at("deduplicating")
-    exact = find_exact(blocks)
-    near = find_near(blocks, exact, spec.near_threshold) if spec.near_duplicates else Losers.none()
-    fates = settle(blocks, exact, near)
-    progress.at("writing")
+    fates = find_duplicates(blocks, spec.duplicates, progress.records)
     kept = survey(blocks, fates)
+    progress.at("writing")
     heldout = heldout_below(spec.heldout_share, kept)
     tally = tally_all(blocks, fates, heldout)
     _count(context.name, tally)
     _refuse_nothing(tally, found)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location)
-    report = build_report(context.name, spec, tally)
+    report = build_report(context.name, spec, tally, calibrated)
     draft.write("report.json", report.to_json())
     draft.write("report.html", page(report).encode())
     draft.counts.update(report.counts)
@@ -77,7 +77,9 @@ def _refuse_nothing(tally: Tally, found: Found) -> None:
     if not tally.kept:
         reasons = ", ".join(f"{count} by {rule}" for rule, count in tally.dropped().most_common(3))
         raise InputError(
-            f"none of {tally.read} documents is left ({reasons})", "at least one document", "lower the thresholds in `corpus`"
+            f"none of {tally.read} documents is left ({reasons})",
+            "at least one document",
+            "loosen the thresholds in `corpus.rules`",
         )
 
 
@@ -86,6 +88,11 @@ class Progress:
 
     def __init__(self, reporter: Reporter, stage: str, run: str) -> None:
         self._reporter, self._stage, self._run, self._read = reporter, stage, run, 0
+
+    @property
+    def records(self) -> int:
+        """How many have been read."""
+        return self._read
 
     def read(self, records: int) -> None:
         CORPUS_READ.record(records - self._read, run=self._run)

@@ -18,23 +18,30 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def start(function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a function elsewhere; answers a reference to its result. References among the arguments are resolved there."""
-    return _call.remote(function, *arguments)
+    return _call.options(name=function.__name__).remote(function, *arguments)
+
+
+def start_parts(function: Callable[..., Sequence[Any]], parts: int, *arguments: Any) -> list[Any]:
+    """`function(*arguments)` gives one object per part; answers a reference to each."""
+    task = (_first if parts == 1 else _call).options(name=function.__name__, num_returns=parts)
+    found = task.remote(function, *arguments)
+    return [found] if parts == 1 else list(found)
+
+
+def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """For each place of the rows, which are equally long, what stands there."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def scatter(function: Callable[..., Sequence[Any]], blocks: Sequence[Any], partitions: int, *arguments: Any) -> list[list[Any]]:
     """`function(block, partitions, *arguments)` gives one object per partition; answers, per partition, the references
     of that partition's objects from every block, in the order of the blocks."""
-    task = _call.options(num_returns=partitions)
-    if partitions == 1:
-        pieces = [[_first.remote(function, block, *arguments)] for block in blocks]
-    else:
-        pieces = [task.remote(function, block, partitions, *arguments) for block in blocks]
-    return [list(column) for column in zip(*pieces, strict=True)]
+    return columns([start_parts(function, partitions, block, partitions, *arguments) for block in blocks])
 
 
 @ray.remote
-def _first(function: Callable[..., Sequence[Any]], block: Any, *arguments: Any) -> Any:
-    return function(block, 1, *arguments)[0]
+def _first(function: Callable[..., Sequence[Any]], *arguments: Any) -> Any:
+    return function(*arguments)[0]
 
 
 def collect(references: Iterable[Any]) -> Iterator[Any]:

@@ -7,10 +7,10 @@ from cluster.draft import Draft
 from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
-from workloads.corpus.files import find_files
+from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 
-STAGE_VERSION = 1
+STAGE_VERSION = 3
 _NAME = "corpus"
 
 

@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-import ray
 
-from workloads.corpus.fates import Fates, decide, lot
+from workloads.corpus.dedup.fates import decide
+from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, where
 
@@ -79,9 +79,9 @@ def _by_second(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
     return joined
 
 
-def tally_all(blocks: Sequence[Any], fates: Fates, heldout: int) -> Tally:
-    shared, tally = ray.put(fates), Tally()
-    for each in collect([start(tally_block, block, shared, heldout) for block in blocks]):
+def tally_all(blocks: Sequence[Any], fates: Sequence[Any], heldout: int) -> Tally:
+    tally = Tally()
+    for each in collect([start(tally_block, *each, heldout) for each in zip(blocks, fates, strict=True)]):
         tally.add(each)
     return tally
 
@@ -91,7 +91,7 @@ def length_bin(characters: int) -> int:
     return math.floor(2 * math.log2(characters)) if characters > 0 else 0
 
 
-def tally_block(block: pa.Table, fates: Fates, heldout: int) -> Tally:
+def tally_block(block: pa.Table, fates: Table, heldout: int) -> Tally:
     """Everything that the report tells of one block."""
     tally = Tally()
     for row in decide(block, fates).drop_columns(["bands", "digest"]).to_pylist():
@@ -114,9 +114,12 @@ def _count(tally: Tally, row: dict[str, object], heldout: int) -> None:
     tally.lengths[bool(row["kept"]), length_bin(length)] += 1
     tally.cleaning["characters_read"] += int(str(row["characters_read"]))
     if row["kept"]:
-        tally.cleaning["documents_heldout"] += lot(str(row["id"])) < heldout
-        for name in ("lines_removed", "mobiles", "emails", "id_cards"):
+        tally.cleaning["documents_heldout"] += int(str(row["lot"])) < heldout
+        for name in ("lines_removed", "lines_repaired", "mobiles", "emails", "id_cards"):
             tally.cleaning[name] += int(str(row[name]))
+        for name in ("normalised", "converted"):
+            tally.cleaning[name] += bool(row[name])
+        tally.cleaning[f"script_{row['script']}"] += 1
         return
     found = tally.samples.setdefault(rule, [])
     if len(found) < SAMPLES or str(row["id"]) < found[-1].key:

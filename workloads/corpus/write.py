@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import ray
 
 from cluster import storage
 from cluster.storage import Location
-from workloads.corpus.fates import Fates, Survey, decide, lot
-from workloads.corpus.shuffle import collect, scatter, start
+from workloads.corpus.dedup.fates import Survey, decide
+from workloads.corpus.dedup.layout import Table
+from workloads.corpus.shuffle import collect, columns, start, start_parts
 from workloads.corpus.tables import DECISIONS, DOCUMENTS, QUARANTINE, in_order, is_empty, texts, where
 
 _LEAST_PART, _LARGEST_PART, _PARTS = 2 << 20, 256 << 20, 64  # bytes of text in a file of documents
@@ -20,20 +20,21 @@ _DECISIONS_PER_PART = 1_000_000
 _ROW_GROUP = 4096
 
 
-def write_all(blocks: Sequence[Any], fates: Fates, kept: Survey, heldout: int, read: int, folder: Location) -> None:
+def write_all(blocks: Sequence[Any], fates: Sequence[Any], kept: Survey, heldout: int, read: int, folder: Location) -> None:
     """Write `documents/`, `decisions/` and `quarantine/` below `folder`. How many files is decided by the data alone."""
-    shared = ray.put(fates)
     size = 3 * kept.characters
     parts = -(-size // max(_LEAST_PART, min(_LARGEST_PART, size // _PARTS))) or 1
-    written = _write(blocks, folder / "documents", parts, documents_of_block, "id", shared, heldout)
-    written += _write(blocks, folder / "decisions", 1 + read // _DECISIONS_PER_PART, decisions_of_block, "id", shared)
-    written += _write(blocks, folder / "quarantine", 1, bad_records_of_block, "file")
+    decided = list(zip(blocks, fates, strict=True))
+    written = _write(decided, folder / "documents", parts, documents_of_block, "id", heldout)
+    written += _write(decided, folder / "decisions", 1 + read // _DECISIONS_PER_PART, decisions_of_block, "id")
+    written += _write([(block,) for block in blocks], folder / "quarantine", 1, bad_records_of_block, "file")
     for _ in collect(written):
         pass
 
 
 def _write(blocks: Sequence[Any], folder: Location, parts: int, divide: Any, first: str, *arguments: Any) -> list[Any]:
-    pieces = scatter(divide, blocks, parts, *arguments)
+    """`blocks`: for each the references that `divide` takes first."""
+    pieces = columns([start_parts(divide, parts, parts, *each, *arguments) for each in blocks])
     names = [(folder / f"part-{index:05d}.parquet").uri for index in range(parts)]
     return [start(write_part, name, first, *piece) for name, piece in zip(names, pieces, strict=True)]
 
@@ -48,21 +49,21 @@ def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
     return int(table.num_rows)
 
 
-def documents_of_block(block: pa.Table, parts: int, fates: Fates, heldout: int) -> list[pa.Table]:
+def documents_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) -> list[pa.Table]:
     table = decide(block, fates)
     table = where(table, table["kept"].to_numpy())
-    split = ["heldout" if lot(identity) < heldout else "train" for identity in texts(table, "id")]
+    split = np.where(table["lot"].to_numpy() < heldout, "heldout", "train")
     table = table.append_column("split", pa.array(split, pa.string())).select(DOCUMENTS.names).cast(DOCUMENTS)
     return _by_id(table, parts)
 
 
-def decisions_of_block(block: pa.Table, parts: int, fates: Fates) -> list[pa.Table]:
+def decisions_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
     table = decide(block, fates)
     masked = pc.add(pc.add(table["mobiles"], table["emails"]), table["id_cards"])
     return _by_id(table.append_column("masked", masked).select(DECISIONS.names).cast(DECISIONS), parts)
 
 
-def bad_records_of_block(block: pa.Table, parts: int) -> list[pa.Table]:
+def bad_records_of_block(parts: int, block: pa.Table) -> list[pa.Table]:
     table = where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"])
     return [table.rename_columns(QUARANTINE.names).cast(QUARANTINE)] * parts
 

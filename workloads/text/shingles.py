@@ -1,7 +1,9 @@
-"""Character n-grams of a text as numbers, and how much two texts share of them. Not for finding candidates (see corpus/near.py)."""
+"""Character n-grams of a text as numbers, and how much two texts share of them. Not for finding candidates (see minhash.py)."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+from workloads.text.codes import Codes, Offsets
 
 Hashes = NDArray[np.uint64]
 
@@ -28,6 +30,13 @@ def shingle_hashes(text: str, length: int = 5) -> Hashes:
     hashes *= _MIX
     hashes ^= hashes >> np.uint64(31)
     return hashes
+
+
+def shingle_column(codes: Codes, length: int = 5) -> tuple[Hashes, Offsets]:
+    """What `shingle_hashes` gives for each text of a column, one after the other, and where those of each begin."""
+    from workloads.text.kernels.shingles import hash_shingles
+
+    return hash_shingles(codes.points, codes.offsets, length)
 
 
 def shingle_set(text: str, length: int = 5) -> Hashes:

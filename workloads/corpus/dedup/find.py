@@ -1,0 +1,89 @@
+"""Finding duplicates, step by step, with plain Ray tasks over partitions: cleaned blocks to the fates of their documents.
+
+cards -> groups of equal digests -> band keys -> candidate pairs -> true similarity -> connected components -> who stays.
+The driver holds references only. Each task is a pure function of fixed inputs, so one whose worker died is just done again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from workloads.corpus.dedup.candidates import keys_of_block, pairs_of_buckets, pairs_of_room
+from workloads.corpus.dedup.cards import Policy, describe
+from workloads.corpus.dedup.clusters import fates_of_room, members_of_partition, resolve_equal, settle_groups
+from workloads.corpus.dedup.components import connect
+from workloads.corpus.dedup.exact import group_equal
+from workloads.corpus.dedup.layout import Layout
+from workloads.corpus.dedup.spec import DuplicatesSpec
+from workloads.corpus.dedup.verify import folded_of_block, links_of_room
+from workloads.corpus.shuffle import columns, start, start_parts
+
+References = list[Any]
+
+
+def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int) -> References:
+    """For each block a reference to the fates of its room. `documents`: about how many there are, to spread the work."""
+    layout = Layout.of(documents, len(blocks))
+    policy = Policy(spec.keep, spec.sources)
+    described = [
+        start_parts(describe, 3 + layout.partitions, block, layout.room(number), policy, layout)
+        for number, block in enumerate(blocks)
+    ]
+    groups = [
+        start_parts(group_equal, layout.rooms + layout.partitions, layout, *part)
+        for part in columns([each[3:] for each in described])
+    ]
+    equal_of_room, equal = (
+        columns([each[: layout.rooms] for each in groups]),
+        columns([each[layout.rooms :] for each in groups]),
+    )
+    fates: list[References] = [[] for _ in range(layout.rooms)]
+    moved: list[References] = [[] for _ in range(layout.partitions)]
+    if spec.near:
+        pairs = _candidates(layout, described, equal_of_room)
+        linked = _links(layout, spec, blocks, [each[0] for each in described], pairs)
+        settled = _groups(layout, equal, linked)
+        fates = columns([each[: layout.rooms] for each in settled])
+        moved = columns([each[layout.rooms :] for each in settled])
+    resolved = [
+        start_parts(resolve_equal, layout.rooms, layout, len(part), *part, *others)
+        for part, others in zip(equal, moved, strict=True)
+    ]
+    found = [start(fates_of_room, *part, *others) for part, others in zip(columns(resolved), fates, strict=True)]
+    return [found[layout.room(number)] for number in range(len(blocks))]
+
+
+def _candidates(layout: Layout, described: Sequence[References], equal_of_room: Sequence[References]) -> list[References]:
+    """For each room its pairs, then the documents that it needs from each room."""
+    keys = [
+        start_parts(keys_of_block, layout.partitions, layout, *each[:3], *equal_of_room[layout.room(number)])
+        for number, each in enumerate(described)
+    ]
+    pairs = [start_parts(pairs_of_buckets, layout.rooms, layout, *part) for part in columns(keys)]
+    return [start_parts(pairs_of_room, 1 + layout.rooms, layout, room, *part) for room, part in enumerate(columns(pairs))]
+
+
+def _links(
+    layout: Layout, spec: DuplicatesSpec, blocks: Sequence[Any], cards: References, pairs: Sequence[References]
+) -> list[References]:
+    """For each room: nodes, near edges and edges between documents of one side, each by partition."""
+    needed = columns([each[1:] for each in pairs])
+    folded = [
+        start_parts(folded_of_block, layout.rooms, block, each, *needed[layout.room(number)])
+        for number, (block, each) in enumerate(zip(blocks, cards, strict=True))
+    ]
+    return [
+        start_parts(links_of_room, 3 * layout.partitions, layout, spec.threshold, spec.split_threshold, each[0], *pieces)
+        for each, pieces in zip(pairs, columns(folded), strict=True)
+    ]
+
+
+def _groups(layout: Layout, equal: Sequence[References], linked: Sequence[References]) -> list[References]:
+    """For each partition: fates by room, then what became of the winners of exact groups by partition."""
+    count = layout.partitions
+    nodes, near, aside = (columns([each[at : at + count] for each in linked]) for at in (0, count, 2 * count))
+    labels = zip(connect(layout, near), connect(layout, aside), strict=True)
+    members = [
+        start_parts(members_of_partition, count, layout, len(groups), *both, *groups, *found)
+        for groups, both, found in zip(equal, labels, nodes, strict=True)
+    ]
+    return [start_parts(settle_groups, layout.rooms + count, layout, *part) for part in columns(members)]

@@ -1,0 +1,34 @@
+"""The recipe's `corpus.duplicates`: which documents count as copies of one another, and which of them stays."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from cluster.config import Spec
+
+Keep = Literal["longest", "newest", "best_quality", "preferred_source"]
+
+
+class DuplicatesSpec(Spec):
+    """Copies are compared folded: script, width, case, punctuation and space do not tell two documents apart."""
+
+    near: bool = Field(default=True, description="remove near duplicates beside exact ones")
+    threshold: float = Field(
+        default=0.8, ge=0.5, le=1, description="Jaccard similarity of character 5-grams from which two are one"
+    )
+    bands: int = Field(default=20, ge=1, le=128, description="bands of the MinHash signature: more find more, and cost more")
+    rows: int = Field(default=5, ge=1, le=32, description="numbers in a band: fewer find less similar ones too, and cost more")
+    keep: Keep = Field(
+        default="longest",
+        description="which copy stays: longest, newest (date_field), best_quality (score_field), preferred_source (sources)",
+    )
+    sources: tuple[str, ...] = Field(default=(), description="preferred_source: names of sources, the best one first")
+    split_threshold: float = Field(
+        default=0.5, ge=0.3, le=1, description="documents at least this similar are all held out, or none of them"
+    )
+
+    @model_validator(mode="after")
+    def _sources_belong_to_their_policy(self) -> Self:
+        if (self.keep == "preferred_source") != bool(self.sources):
+            raise ValueError("`keep: preferred_source` and `sources` go together: give both or neither")
+        return self
