@@ -12,6 +12,9 @@ from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
 from workloads.corpus.calibrate import by_source, calibrate
+from workloads.corpus.decontamination.hits import open_decontaminator
+from workloads.corpus.decontamination.items import SetFile
+from workloads.corpus.decontamination.overlap import find_overlap
 from workloads.corpus.dedup.fates import heldout_below, survey
 from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.flow import clean_blocks, read_blocks
@@ -25,8 +28,10 @@ from workloads.corpus.tally import Tally, tally_all
 from workloads.corpus.write import write_all
 
 
-def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
-    """Fill the draft of a corpus from the files found; answers facts to show."""
+def fill(
+    draft: Draft, spec: CorpusSpec, found: Found, sets: tuple[SetFile, ...], context: StageContext, stage: str
+) -> Mapping[str, Value]:
+    """Fill the draft of a corpus from the files found, without what stands in the evaluation sets; answers facts to show."""
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
@@ -38,7 +43,9 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress.at("calibrating")
     calibrated = calibrate(blocks, spec, recurring)
     progress.at("cleaning")
-    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), progress.cleaned)
+    decontaminator = open_decontaminator(sets, spec.decontamination)
+    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), decontaminator, progress.cleaned)
+    overlap = find_overlap(blocks, decontaminator, draft.location) if decontaminator else ()
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records)
     kept = survey(blocks, fates)
@@ -48,7 +55,7 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     _count(context.name, tally)
     _refuse_nothing(tally, found)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location)
-    report = build_report(context.name, spec, tally, calibrated)
+    report = build_report(context.name, spec, tally, calibrated, overlap)
     draft.write("report.json", report.to_json())
     draft.write("report.html", page(report).encode())
     draft.counts.update(report.counts)

@@ -5,11 +5,12 @@ Pure functions on Arrow tables; the stage runs `clean_table` on every block.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from workloads.corpus.decontamination.hits import CONTAMINATED, Decontaminator, Hit
 from workloads.corpus.recurring import seed_of
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tables import CLEAN, is_empty, texts, where
@@ -32,6 +33,8 @@ _OF_BAD: Mapping[str, object] = {
     "converted": False,
     "digest": bytes(16),
     "bands": b"",
+    "overlaps": (),
+    "matched": "",
 } | dict.fromkeys(("characters", "lines_removed", "mobiles", "emails", "id_cards"), 0)
 
 
@@ -44,6 +47,8 @@ class Cleaned:
     lines_removed: int
     script: Script
     converted: bool = False
+    hits: tuple[Hit, ...] = ()
+    matched: str = ""
 
 
 Own = Mapping[str, Mapping[str, float]]
@@ -94,16 +99,50 @@ def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: Corpus
     return Cleaned(masked, verdict, lines, script, written != text)
 
 
-def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None = None) -> pa.Table:
+def clean_table(
+    block: pa.Table,
+    spec: CorpusSpec,
+    recurring: Collection[int],
+    own: Own | None = None,
+    decontaminator: Decontaminator | None = None,
+) -> pa.Table:
     """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last."""
     good = is_empty(block, "problem")
-    return pa.concat_tables([_clean(where(block, good), spec, recurring, own), _pass(where(block, ~good))]).combine_chunks()
+    cleaned = _clean(where(block, good), spec, recurring, own, decontaminator)
+    return pa.concat_tables([cleaned, _pass(where(block, ~good))]).combine_chunks()
 
 
-def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None) -> pa.Table:
+def without_items(
+    cleaned: Sequence[Cleaned], folded: Sequence[str], decontaminator: Decontaminator
+) -> tuple[list[Cleaned], list[str]]:
+    """The documents with the items of evaluation sets found in them, those that quote one dropped; the folded texts of the
+    rest. `folded`: of those that no rule drops."""
+    result, left = [], []
+    prints = iter(folded)
+    for each in cleaned:
+        if not each.verdict.keep:
+            result.append(each)
+            continue
+        own = next(prints)
+        hits = tuple(decontaminator.hits(each.masked.text, own))
+        quoted = next((hit for hit in hits if hit.quoted), None)
+        if quoted and decontaminator.drops:
+            verdict = Verdict(False, CONTAMINATED, quoted.share, decontaminator.min_share)
+            result.append(replace(each, verdict=verdict, hits=hits, matched=decontaminator.items[quoted.item].name))
+        else:
+            result.append(replace(each, hits=hits))
+            left.append(own)
+    return result, left
+
+
+def _clean(
+    table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None, decontaminator: Decontaminator | None
+) -> pa.Table:
     cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring, own)
-    kept = [each.verdict.keep for each in cleaned]
     folded = fold_all(Codes.of([each.masked.text for each in cleaned if each.verdict.keep]))
+    if decontaminator:
+        cleaned, folded = without_items(cleaned, folded, decontaminator)
+    kept = [each.verdict.keep for each in cleaned]
     digests, bands = map(_digest, folded), iter(band_keys(folded, spec.duplicates.bands, spec.duplicates.rows))
     columns: dict[str, list[object]] = {
         "text": [each.masked.text[: None if each.verdict.keep else _SAMPLE_CHARACTERS] for each in cleaned],
@@ -117,6 +156,8 @@ def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: O
         "mobiles": [each.masked.mobiles for each in cleaned],
         "emails": [each.masked.emails for each in cleaned],
         "id_cards": [each.masked.id_cards for each in cleaned],
+        "overlaps": [[asdict(hit) for hit in each.hits] for each in cleaned],
+        "matched": [each.matched for each in cleaned],
         "digest": [next(digests) if keep else bytes(16) for keep in kept],
         "bands": [next(bands) if keep else b"" for keep in kept],
     }

@@ -12,6 +12,7 @@ import pyarrow as pa
 import ray
 
 from workloads.corpus.clean import clean_table
+from workloads.corpus.decontamination.hits import Decontaminator
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
@@ -63,10 +64,16 @@ def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator
 
 
 def clean_blocks(
-    blocks: list[Any], spec: CorpusSpec, recurring: frozenset[int], own: Mapping[str, Mapping[str, float]], told: Told
+    blocks: list[Any],
+    spec: CorpusSpec,
+    recurring: frozenset[int],
+    own: Mapping[str, Mapping[str, float]],
+    decontaminator: Decontaminator | None,
+    told: Told,
 ) -> list[Any]:
-    """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's. Empties `blocks`, so that what has been cleaned takes no room any more."""
-    shared, records = ray.put((spec, recurring, own)), 0
+    """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's. Empties
+    `blocks`, so that what has been cleaned takes no room any more."""
+    shared, records = ray.put((spec, recurring, own, decontaminator)), 0
     pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
     try:
@@ -79,5 +86,5 @@ def clean_blocks(
 
 
 @ray.remote(num_returns=2)
-def _clean(block: pa.Table, shared: tuple[CorpusSpec, frozenset[int]]) -> tuple[pa.Table, int]:
+def _clean(block: pa.Table, shared: tuple[Any, ...]) -> tuple[pa.Table, int]:
     return clean_table(block, *shared), block.num_rows

@@ -19,6 +19,7 @@ def page(report: Report) -> str:
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
         _section("Sources", _sources(report.sources)),
         _section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
+        _section("Evaluation sets", _overlap(report), "Items that documents hold; those quoted with their choices are leaks."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -132,6 +133,15 @@ def _calibration(report: Report) -> str:
         for each in report.calibration
     ]
     return _table(("source", "rule", "threshold", "beyond it", "documents measured"), rows, "calibration") if rows else ""
+
+
+def _overlap(report: Report) -> str:
+    rows = []
+    for each in report.overlap:
+        counts = (each.items, each.searched, each.leaked, each.documents, each.sourced, each.partly)
+        rows.append((escape(each.set_name), *(f"{count:,}" for count in counts)))
+    head = ("set", "items", "long enough to look for", "leaked", "documents that quote one", "only their source", "in part")
+    return _table(head, rows, "overlap") if rows else ""
 
 
 def _samples(report: Report) -> str:

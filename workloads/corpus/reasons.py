@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 from cluster.manifest import Json
+from workloads.corpus.decontamination.hits import CONTAMINATED
 from workloads.corpus.dedup.fates import EXACT, NEAR
 from workloads.text.rules import RULE_NAMES, RULES
 
-REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
+REASONS: tuple[str, ...] = (*RULE_NAMES, CONTAMINATED, EXACT, NEAR)
 
 _RULES = {rule.name: rule.meaning for rule in RULES}
-_COPIES = {
+_OTHERS = {
+    CONTAMINATED: "holds at least {decontamination[min_share]:.0%} of an item of an evaluation set, choices included",
     EXACT: "equal to another but for script, width, punctuation and space",
     NEAR: "shares at least {duplicates[threshold]:.0%} of its 5-grams with another",
 }
@@ -18,7 +20,7 @@ _COPIES = {
 def explain(reason: str, spec: Mapping[str, Json]) -> str:
     """The meaning of a reason with the thresholds of this run; empty for an unknown one."""
     if reason not in _RULES:
-        return _COPIES.get(reason, "").format_map(spec)
+        return _OTHERS.get(reason, "").format_map(spec)
     rules = spec["rules"]
     threshold = rules[reason] if isinstance(rules, Mapping) else None
     return _RULES[reason].format(threshold) if isinstance(threshold, int | float) else ""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from cluster.manifest import Json
 from workloads.corpus.calibrate import Calibrated
+from workloads.corpus.decontamination.overlap import Overlap
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
@@ -63,12 +64,15 @@ class Report:
     bad_files: tuple[BadFile, ...]
     samples: Mapping[str, tuple[Sample, ...]]
     calibration: tuple[Calibrated, ...]
+    overlap: tuple[Overlap, ...]
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def build_report(name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Calibrated, ...]) -> Report:
+def build_report(
+    name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Calibrated, ...] = (), overlap: tuple[Overlap, ...] = ()
+) -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
     dropped = tally.dropped()
@@ -84,6 +88,7 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Ca
         bad_files=tuple(BadFile(file, reason, count) for (file, reason), count in bad[:100]),
         samples={reason: tuple(tally.samples[reason]) for reason in order if reason in tally.samples},
         calibration=calibrated,
+        overlap=overlap,
     )
 
 

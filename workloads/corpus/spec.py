@@ -1,10 +1,13 @@
 """The recipe's `corpus` section: what is read and what is kept."""
 
+from collections.abc import Callable
+
 from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.corpus.calibrate_spec import CalibrateSpec
+from workloads.corpus.decontamination.spec import DecontaminationSpec
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
@@ -30,6 +33,9 @@ class CorpusSpec(Spec):
     recurring_documents: int = Field(default=20, ge=2, description="... and in at least this many of them")
     mask_personal_data: bool = Field(default=True, description="mask mobile numbers, e-mail addresses and identity numbers")
     duplicates: DuplicatesSpec = Field(DuplicatesSpec(), description="which documents are copies, and which of them stays")
+    decontamination: DecontaminationSpec = Field(
+        DecontaminationSpec(), description="evaluation sets whose items must not be trained on"
+    )
     heldout_share: float = Field(
         default=0.02, ge=0, lt=1, description="share of documents held out for evaluation (at least one)"
     )
@@ -45,6 +51,13 @@ class CorpusSpec(Spec):
         if not isinstance(items, list | tuple):
             return items
         return [{"path": item} if isinstance(item, str) else item for item in items]
+
+    def with_paths(self, resolve: Callable[[str], str]) -> "CorpusSpec":
+        """Every path in it resolved, for a recipe that travels to another folder."""
+        inputs = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.inputs)
+        sets = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.decontamination.sets)
+        decontamination = self.decontamination.model_copy(update={"sets": sets})
+        return self.model_copy(update={"inputs": inputs, "decontamination": decontamination})
 
     def identity(self) -> dict[str, Json]:
         """What the corpus depends on: all but how the reading is spread."""

@@ -7,6 +7,7 @@ from cluster.draft import Draft
 from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
+from workloads.corpus.decontamination.items import find_sets, fingerprint
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 
@@ -20,11 +21,13 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     Raises InputError where nothing can be read or nothing is left, StorageError where the store cannot be written.
     """
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
+    sets = find_sets([(each, context.resolve(each.path)) for each in spec.decontamination.sets])
 
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, context, _NAME)
+        return fill(draft, spec, found, sets, context, _NAME)
 
-    work = Work("corpus", spec.identity(), {"raw": found.fingerprint()}, STAGE_VERSION)
+    inputs = {"raw": found.fingerprint()} | ({"evaluation_sets": fingerprint(sets)} if sets else {})
+    work = Work("corpus", spec.identity(), inputs, STAGE_VERSION)
     return run_stage(context, _NAME, "documents", work, build)

@@ -32,6 +32,8 @@ READ = _schema(
     pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
 )
 
+OVERLAP = pa.struct([("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())])
+
 CLEAN = _schema(
     *READ,
     pa.field("characters", pa.int32()),
@@ -46,6 +48,8 @@ CLEAN = _schema(
     pa.field("id_cards", pa.int32()),
     pa.field("digest", pa.binary(16)),  # of the folded text: equal for exact duplicates
     pa.field("bands", pa.binary()),  # a number of 8 bytes for each band: near duplicates share one
+    pa.field("overlaps", pa.list_(OVERLAP)),  # with items of evaluation sets
+    pa.field("matched", pa.string()),  # the item for which the document is dropped
 )
 
 DOCUMENTS = _schema(

@@ -39,7 +39,8 @@ def decide(block: pa.Table, fates: Table) -> pa.Table:
     `lot` final. `fates`: at least those of the block."""
     table = where(block, is_empty(block, "problem"))
     rules, values = np.array(texts(table, "rule"), dtype=object), table["value"].to_numpy().copy()
-    matched = np.full(len(rules), "", dtype=object)
+    named = "matched" in table.schema.names  # the item of an evaluation set
+    matched = np.array(texts(table, "matched"), dtype=object) if named else np.full(len(rules), "", dtype=object)
     sizes = np.ones(len(rules), np.int32)
     drawn = lots(np.array(texts(table, "id"), "S20"))
     stages = np.where(rules == "", "kept", "rules").astype(object)

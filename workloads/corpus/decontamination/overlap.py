@@ -1,0 +1,76 @@
+"""The overlap report: per evaluation set, which of its items stand in the corpus, and where (overlap/part-00000.parquet)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cluster import storage
+from cluster.storage import Location
+from workloads.corpus.decontamination.hits import Decontaminator
+from workloads.corpus.shuffle import collect, start
+from workloads.corpus.tables import where
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """One set. `searched`: items long enough to look for; `leaked`: items that a document quotes, `documents`: how many do;
+    `sourced`: items of which a document holds as much without quoting them, such as the statute they ask about; `partly`: items
+    of which less is held."""
+
+    set_name: str
+    items: int
+    searched: int
+    leaked: int
+    documents: int
+    sourced: int
+    partly: int
+
+
+def find_overlap(blocks: Sequence[Any], decontaminator: Decontaminator, folder: Location) -> tuple[Overlap, ...]:
+    """Write every overlap, a document and an item a row, and answer the report by set."""
+    found = pa.concat_tables(collect([start(overlaps_of_block, block) for block in blocks]))
+    found = found.take(pc.sort_indices(found, [("item", "ascending"), ("id", "ascending"), ("row", "ascending")]))
+    names = pa.array([decontaminator.items[item].name for item in found["item"].to_pylist()], pa.string())
+    with storage.open_output(folder / "overlap/part-00000.parquet") as stream:
+        pq.write_table(found.drop_columns(["row"]).append_column("name", names), stream, compression="zstd")
+    return count_overlap(found, decontaminator)
+
+
+def overlaps_of_block(block: pa.Table) -> pa.Table:
+    """Columns row, id, source, item, share, quoted."""
+    table = where(block, pc.list_value_length(block["overlaps"]).to_numpy() > 0)
+    lengths = pc.list_value_length(table["overlaps"]).to_numpy()
+    place = pa.array(np.repeat(np.arange(table.num_rows), lengths))
+    hits = pa.Table.from_struct_array(pc.list_flatten(table["overlaps"]).combine_chunks())
+    for index, name in enumerate(("row", "id", "source")):
+        hits = hits.add_column(index, name, table[name].take(place))
+    return hits
+
+
+def count_overlap(found: pa.Table, decontaminator: Decontaminator) -> tuple[Overlap, ...]:
+    """By set, in the order of the recipe."""
+    items, shares, quoted = (found[name].to_numpy() for name in ("item", "share", "quoted"))
+    sets = [item.set_name for item in decontaminator.items]
+    lines = []
+    for name in dict.fromkeys(sets):
+        members = np.array([its == name for its in sets])
+        here = members[items] if len(items) else np.empty(0, bool)
+        leaked = set(items[here & quoted].tolist())
+        reached = set(items[here & (shares >= decontaminator.min_share)].tolist()) - leaked
+        lines.append(
+            Overlap(
+                set_name=name,
+                items=int(members.sum()),
+                searched=int((decontaminator.index.totals[members] > 0).sum()),
+                leaked=len(leaked),
+                documents=len(set(found["row"].to_numpy()[here & quoted].tolist())),
+                sourced=len(reached),
+                partly=len(set(items[here].tolist()) - leaked - reached),
+            )
+        )
+    return tuple(lines)
