@@ -11,6 +11,7 @@ from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
+from workloads.corpus.compliance import to_csv
 from workloads.corpus.duplicates import Losers, find_exact
 from workloads.corpus.fates import heldout_below, settle, survey
 from workloads.corpus.files import Found
@@ -22,10 +23,13 @@ from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
-from workloads.corpus.write import write_all
+from workloads.corpus.write import write_all, write_hits
+from workloads.text.lexicon import Lexicon
 
 
-def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
+def fill(
+    draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str, lexicon: Lexicon | None
+) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found; answers facts to show."""
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
@@ -36,7 +40,7 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
     )
     progress.at("cleaning")
-    blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
+    blocks = clean_blocks(blocks, spec, recurring, lexicon, progress.cleaned)
     progress.at("deduplicating")
     exact = find_exact(blocks)
     near = find_near(blocks, exact, spec.near_threshold) if spec.near_duplicates else Losers.none()
@@ -44,12 +48,15 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress.at("writing")
     kept = survey(blocks, fates)
     heldout = heldout_below(spec.heldout_share, kept)
-    tally = tally_all(blocks, fates, heldout)
+    tally = tally_all(blocks, fates, heldout, spec.personal_data.audit_samples)
     _count(context.name, tally)
     _refuse_nothing(tally, found)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location)
+    if lexicon:
+        write_hits(blocks, fates, tally.read, draft.location)
     report = build_report(context.name, spec, tally)
     draft.write("report.json", report.to_json())
+    draft.write("compliance.csv", to_csv(report.compliance).encode())
     draft.write("report.html", page(report).encode())
     draft.counts.update(report.counts)
     progress.done(report.counts["documents_read"])

@@ -1,4 +1,4 @@
-"""A table of read records to cleaned documents: boilerplate out, rules asked, personal data masked, fingerprints taken.
+"""A table of read records to cleaned documents: boilerplate out, rules asked, personal data and lexicon checked, fingerprints taken.
 
 Pure functions on Arrow tables; the stage runs `clean_table` on every block.
 """
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from workloads.corpus.checks import Checked, Checks
 from workloads.corpus.recurring import line_key
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tables import CLEAN, to_table
 from workloads.text.boilerplate import can_recur, strip_boilerplate
 from workloads.text.fold import fold
+from workloads.text.lexicon import Lexicon
 from workloads.text.minhash import band_keys
-from workloads.text.pii import Masked, mask
 from workloads.text.rules import Rule, Verdict, build_rules, judge
 
 _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
@@ -25,14 +26,16 @@ _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
 class Cleaned:
     """One document after cleaning; `folded` is empty where it is dropped."""
 
-    masked: Masked
+    checked: Checked
     verdict: Verdict
     lines_removed: int
     folded: str
 
 
-def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recurring: Collection[int]) -> Cleaned:
-    """Clean one normalised text. Rules see it without boilerplate and before masking."""
+def clean_text(
+    text: str, source: str, spec: CorpusSpec, rules: list[Rule], recurring: Collection[int], checks: Checks
+) -> Cleaned:
+    """Clean one normalised text. Rules see it without boilerplate; what they keep is checked."""
     removed = 0
     if spec.remove_boilerplate:
         text, removed = strip_boilerplate(
@@ -40,17 +43,20 @@ def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recu
         )
     verdict = judge(text, rules)
     if not verdict.keep:
-        return Cleaned(Masked(text), verdict, removed, "")
-    masked = mask(text) if spec.mask_personal_data else Masked(text)
-    return Cleaned(masked, verdict, removed, fold(masked.text))
+        return Cleaned(Checked(text), verdict, removed, "")
+    checked = checks.check(text)
+    if checked.rule:
+        return Cleaned(checked, Verdict(False, checked.rule, checked.value), removed, "")
+    return Cleaned(checked, verdict, removed, fold(checked.text))
 
 
-def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
+def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int], lexicon: Lexicon | None = None) -> pa.Table:
     """Columns READ to columns CLEAN, row by row; a dropped document keeps the beginning of its text only."""
     rules = build_rules(spec.thresholds())
+    checks = Checks.of(spec.personal_data, spec.lexicon, lexicon)
     columns = block.select(["text", "source", "problem"]).to_pydict()
     cleaned = [
-        None if problem else clean_text(text, source, spec, rules, recurring)
+        None if problem else clean_text(text, source, spec, rules, recurring, checks)
         for text, source, problem in zip(columns["text"], columns["source"], columns["problem"], strict=True)
     ]
     kept = [each is not None and each.verdict.keep for each in cleaned]
@@ -64,9 +70,9 @@ def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -
 
 def _row(read: dict[str, object], each: Cleaned | None, bands: bytes) -> tuple[object, ...]:
     if each is None:
-        return (*read.values(), 0, "", 0.0, 0, 0, 0, 0, bytes(16), b"")
-    text, verdict = each.masked.text, each.verdict
+        return (*read.values(), 0, "", 0.0, 0, {}, [], {}, [], bytes(16), b"")
+    text, verdict, found = each.checked.text, each.verdict, each.checked
     read["text"] = text if verdict.keep else text[:_SAMPLE_CHARACTERS]
     digest = hashlib.blake2b(each.folded.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    masked = (each.masked.mobiles, each.masked.emails, each.masked.id_cards)
-    return (*read.values(), len(text), verdict.rule, verdict.value, each.lines_removed, *masked, digest, bands)
+    findings = (found.personal, found.audit, found.lexicon, found.hits)
+    return (*read.values(), len(text), verdict.rule, verdict.value, each.lines_removed, *findings, digest, bands)

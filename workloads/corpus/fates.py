@@ -9,6 +9,7 @@ import pyarrow as pa
 import ray
 from numpy.typing import NDArray
 
+from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.duplicates import Losers, Rows
 from workloads.corpus.near import facts_of_block
 from workloads.corpus.shuffle import collect, start
@@ -59,6 +60,8 @@ def decide(block: pa.Table, fates: Fates) -> pa.Table:
     values = table["value"].to_numpy().copy()
     matched = np.full(len(rows), "", dtype=object)
     stages = np.where(rules == "", "kept", "rules").astype(object)
+    for check in (PERSONAL, LEXICON):
+        stages[rules == check] = check
     if len(fates.rows) and len(rows):
         place = np.minimum(np.searchsorted(fates.rows, rows), len(fates.rows) - 1)
         lost = fates.rows[place] == rows

@@ -17,6 +17,7 @@ from workloads.corpus.plan import Piece
 from workloads.corpus.read import read_piece
 from workloads.corpus.shuffle import plain
 from workloads.corpus.spec import CorpusSpec
+from workloads.text.lexicon import Lexicon
 
 _LEAST_BLOCK, _LARGEST_BLOCK, _BLOCKS = 2 << 20, 64 << 20, 32
 Told = Callable[[int], None]
@@ -37,14 +38,18 @@ def _read(batch: pa.Table, tasks: Any, limit: int) -> Iterator[pa.Table]:
             yield from read_piece(piece, limit)
 
 
-def clean_blocks(blocks: Sequence[Any], spec: CorpusSpec, recurring: frozenset[int], told: Told) -> list[Any]:
+def clean_blocks(
+    blocks: Sequence[Any], spec: CorpusSpec, recurring: frozenset[int], lexicon: Lexicon | None, told: Told
+) -> list[Any]:
     """References to tables with columns CLEAN."""
     todo = ray.data.from_arrow_refs(list(blocks))
-    return _run(todo, partial(_clean, spec=spec, recurring=ray.put(recurring)), 2 * _LARGEST_BLOCK, told)
+    return _run(
+        todo, partial(_clean, spec=spec, recurring=ray.put(recurring), lexicon=ray.put(lexicon)), 2 * _LARGEST_BLOCK, told
+    )
 
 
-def _clean(block: pa.Table, spec: CorpusSpec, recurring: Any) -> pa.Table:
-    return clean_table(block, spec, ray.get(recurring))
+def _clean(block: pa.Table, spec: CorpusSpec, recurring: Any, lexicon: Any) -> pa.Table:
+    return clean_table(block, spec, ray.get(recurring), ray.get(lexicon))
 
 
 def _run(todo: Dataset, function: Callable[..., Any], block_bytes: int, told: Told) -> list[Any]:

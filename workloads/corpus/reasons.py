@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from cluster.manifest import Json
+from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.fates import EXACT, NEAR
 from workloads.text.rules import RULE_NAMES
 
-REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
+REASONS: tuple[str, ...] = (*RULE_NAMES, PERSONAL, LEXICON, EXACT, NEAR)
 
 _MEANING = {
     "mojibake": "more than {max_mojibake:.0%} of the text is damaged by a wrong encoding",
@@ -15,6 +16,8 @@ _MEANING = {
     "repetition": "more than {max_repetition:.0%} of it has been said before",
     "variety": "its characters carry less than {min_variety:g} bits each",
     "sentences": "less than {min_sentence_marks:.1%} of it are marks between clauses",
+    PERSONAL: "holds personal data, which `personal_data.mode: drop` does not keep",
+    LEXICON: "more than {lexicon[max_hits]} hits of the lexicon",
     EXACT: "equal to another but for script, width, punctuation and space",
     NEAR: "shares at least {near_threshold:.0%} of its 5-grams with another",
 }

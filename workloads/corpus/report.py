@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from cluster.manifest import Json
+from workloads.corpus.checks import LEXICON, PERSONAL
+from workloads.corpus.compliance import Audit, ComplianceLine, compliance_lines
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
+from workloads.text.personal.registry import KIND_NAMES
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Report:
     lengths: tuple[LengthBin, ...]
     bad_files: tuple[BadFile, ...]
     samples: Mapping[str, tuple[Sample, ...]]
+    compliance: tuple[ComplianceLine, ...]
+    audits: Mapping[str, tuple[Audit, ...]]
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
@@ -80,6 +85,8 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally) -> Report:
         lengths=_lengths(tally),
         bad_files=tuple(BadFile(file, reason, count) for (file, reason), count in bad[:100]),
         samples={reason: tuple(tally.samples[reason]) for reason in order if reason in tally.samples},
+        compliance=compliance_lines(tally.findings),
+        audits={kind: tuple(tally.findings.audits[kind]) for kind in KIND_NAMES if kind in tally.findings.audits},
     )
 
 
@@ -98,9 +105,8 @@ def _counts(tally: Tally) -> dict[str, int]:
         "characters_kept": _characters(tally, KEPT),
         **{f"dropped_{reason}": dropped[reason] for reason in REASONS},
         "lines_removed": tally.cleaning["lines_removed"],
-        "masked_mobile": tally.cleaning["mobiles"],
-        "masked_email": tally.cleaning["emails"],
-        "masked_id_card": tally.cleaning["id_cards"],
+        **{f"personal_{kind}": tally.findings.kept_items(PERSONAL, kind) for kind in KIND_NAMES},
+        "lexicon_hits": tally.findings.kept_items(LEXICON),
     }
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.corpus.checks_spec import LexiconSpec, PersonalDataSpec
 
 Format = Literal["auto", "jsonl", "parquet", "txt"]
 
@@ -47,7 +48,8 @@ class CorpusSpec(Spec):
         default=0.5, gt=0, le=1, description="a short line in this share of a source's documents is boilerplate"
     )
     recurring_documents: int = Field(default=20, ge=2, description="... and in at least this many of them")
-    mask_personal_data: bool = Field(default=True, description="mask mobile numbers, e-mail addresses and identity numbers")
+    personal_data: PersonalDataSpec = Field(default=PersonalDataSpec(), description="what is done with personal data")
+    lexicon: LexiconSpec = Field(default=LexiconSpec(), description="the user's own list of words to look for")
     near_duplicates: bool = Field(default=True, description="remove near duplicates beside exact ones")
     near_threshold: float = Field(
         default=0.8, ge=0.5, le=1, description="Jaccard similarity of character 5-grams from which two are one"

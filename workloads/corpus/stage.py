@@ -9,8 +9,9 @@ from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.corpus.files import find_files
 from workloads.corpus.spec import CorpusSpec
+from workloads.corpus.words import load_lexicon
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 _NAME = "corpus"
 
 
@@ -21,10 +22,13 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     """
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
 
+    lexicon = load_lexicon(spec.lexicon, context.resolve)
+
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, context, _NAME)
+        return fill(draft, spec, found, context, _NAME, lexicon)
 
-    work = Work("corpus", spec.identity(), {"raw": found.fingerprint()}, STAGE_VERSION)
+    inputs = {"raw": found.fingerprint()} | ({"lexicon": lexicon.fingerprint} if lexicon else {})
+    work = Work("corpus", spec.identity(), inputs, STAGE_VERSION)
     return run_stage(context, _NAME, "documents", work, build)
