@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cluster.manifest import Json
 from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.fates import EXACT, NEAR
+from workloads.corpus.spec import CorpusSpec
 from workloads.text.rules import RULE_NAMES
 
 REASONS: tuple[str, ...] = (*RULE_NAMES, PERSONAL, LEXICON, EXACT, NEAR)
@@ -26,3 +27,9 @@ _MEANING = {
 def explain(reason: str, spec: Mapping[str, Json]) -> str:
     """The meaning of a reason with the thresholds of this run; empty for an unknown one."""
     return _MEANING.get(reason, "").format_map(spec)
+
+
+def threshold_of(reason: str, spec: CorpusSpec) -> float | None:
+    """The number that a measured value was held against, or None for a reason without one."""
+    others = {LEXICON: float(spec.lexicon.max_hits), NEAR: spec.near_threshold}
+    return spec.thresholds().get(reason, others.get(reason))
