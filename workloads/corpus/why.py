@@ -34,7 +34,8 @@ class Other:
 @dataclass(frozen=True)
 class Answer:
     """What became of one record. `stage` names where it ended: `kept`, `quarantine`, or the stage that dropped it;
-    `threshold` is None for a rule without one; `personal` and `lexicon` count what was found in it."""
+    `threshold` is None for a rule without one; `personal` and `lexicon` count what was found in it;
+    `personal_mode` is what the recipe wanted done with the former (mask, drop, tag, off)."""
 
     id: str
     source: str
@@ -48,6 +49,7 @@ class Answer:
     split: str = ""
     lines_removed: int = 0
     personal: tuple[tuple[str, int], ...] = ()
+    personal_mode: str = ""
     lexicon: tuple[tuple[str, int], ...] = ()
     beginning: str = ""
     matched: Other | None = None
@@ -101,6 +103,7 @@ def _explained(reader: "_Reader", row: Mapping[str, Any]) -> Answer:
         split=document["split"] if document else "",
         lines_removed=row["lines_removed"],
         personal=tuple(row["personal"]),
+        personal_mode=reader.spec.personal_data.mode,
         lexicon=tuple(row["lexicon"]),
         beginning=shown(document["text"], _BEGINNING) if document else row["beginning"],
         matched=_matched(reader, row["matched_id"]) if row["matched_id"] else None,

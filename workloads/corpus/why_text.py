@@ -7,6 +7,7 @@ from workloads.corpus.why import Answer
 
 _STAGES = ("rules", PERSONAL, LEXICON, "duplicates")
 _WIDTH = 15
+_DONE = {"mask": " masked", "tag": " left in the text"}
 
 
 def to_text(answers: Sequence[Answer]) -> str:
@@ -32,7 +33,7 @@ def _lines(each: Answer) -> Iterator[str]:
 
 def _stages(each: Answer) -> Iterator[str]:
     if each.lines_removed:
-        yield _line("changed", f"{each.lines_removed} lines of boilerplate taken out")
+        yield _line("changed", f"lines of boilerplate taken out: {each.lines_removed}")
     for stage in _STAGES:
         found = _found(each, stage)
         if stage == each.stage:
@@ -45,7 +46,8 @@ def _stages(each: Answer) -> Iterator[str]:
 
 def _found(each: Answer, stage: str) -> str:
     counts = {PERSONAL: each.personal, LEXICON: each.lexicon}.get(stage, ())
-    return "".join(f"; {name} {count}" for name, count in counts)
+    done = _DONE.get(each.personal_mode, "") if stage == PERSONAL else ""
+    return "".join(f"; {name} {count}{done}" for name, count in counts)
 
 
 def _line(name: str, value: str) -> str:

@@ -182,6 +182,7 @@ def test_why_by_id_and_by_place(raw: Path, context: StageContext) -> None:
     text = to_text([near, kept, short, bad])
     assert "a.jsonl:5 is dropped by near_duplicate" in text
     assert re.search(r"duplicates +near_duplicate, measured 0\.\d+ against a threshold of 0\.8: shares at least 80%", text)
+    assert re.search(r"personal data +passed; mobile 1 masked", text)
     assert re.search(r"lexicon +passed; 涉赌 1", text)
     assert "a.jsonl:8 is set aside" in text
     assert PHONE not in text

@@ -58,7 +58,9 @@ IP = Kind(
     "ip",
     "IP地址",
     "public IPv4 address",
-    re.compile(rf"(?:(?<![0-9A-Za-z_.\-])|(?<=[Ii][Pp]))(?:{_OCTET}[.]){{3}}{_OCTET}(?![0-9A-Za-z_]|[.\-][0-9A-Za-z])"),
+    re.compile(
+        rf"(?:(?<![0-9A-Za-z_.])(?<![0-9A-Za-z_]-)|(?<=[Ii][Pp]))(?:{_OCTET}[.]){{3}}{_OCTET}(?![0-9A-Za-z_]|[.\-][0-9A-Za-z])"
+    ),
     _accept4,
 )
 

@@ -115,6 +115,11 @@ def test_kinds_are_asked_for_by_name() -> None:
     assert len(set(KIND_NAMES)) == len(KINDS)
 
 
+def test_addresses_of_the_network_after_a_hyphen() -> None:
+    assert found("（ELB）-117.136.90.160，") == "（ELB）-⟦ip|117.136.90.160⟧，"
+    assert found("web-117.136.90.160") == "web-117.136.90.160"
+
+
 def test_a_long_stretch_of_digits_takes_no_time() -> None:
     assert find_personal("1 " * 50_000 + "8" * 100_000) == []
     assert find_personal("电话" + "0-" * 50_000) == []
