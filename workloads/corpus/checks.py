@@ -43,22 +43,24 @@ class Checks:
         return Checks(personal, kinds, lexicon, search_of(words) if words else None)
 
     def check(self, text: str) -> Checked:
-        """Personal data first, so that no context of a hit shows any that is masked."""
+        """Personal data first, then the lexicon on the text as it goes on, so that places of hits are those of documents/."""
         spans = find_personal(text, self.kinds) if self.kinds else []
         if not spans and not self.search:
             return Checked(text)
         personal, shown = count(spans), _audit(text, spans) if self.personal.audit_samples else ()
         if spans and self.personal.mode == "drop":
             return Checked(text, PERSONAL, float(len(spans)), personal, shown)
-        safe = mask(text, spans)
-        kept = safe if self.personal.mode == "mask" else text
-        hits = self.search.find(safe) if self.search else []
-        rows = tuple(
-            (hit.start, hit.category, hit.word, context_of(safe, hit, self.lexicon.context)) for hit in hits[:_MOST_HITS]
-        )
+        kept = mask(text, spans) if self.personal.mode == "mask" else text
+        hits = self.search.find(kept) if self.search else []
+        rows = tuple((hit.start, hit.category, hit.word, self._context(kept, hit)) for hit in hits[:_MOST_HITS])
         counted = self._counted(hits)
         rule = LEXICON if self.lexicon.action == "drop" and counted > self.lexicon.max_hits else ""
         return Checked(kept, rule, float(counted) if rule else 0.0, personal, shown, count_hits(hits), rows)
+
+    def _context(self, text: str, hit: Hit) -> str:
+        """Without personal data where that stays in the text: the table of hits is for other eyes."""
+        around = context_of(text, hit, self.lexicon.context)
+        return mask(around, find_personal(around, self.kinds)) if self.personal.mode == "tag" else around
 
     def _counted(self, hits: list[Hit]) -> int:
         wanted = self.lexicon.drop_categories

@@ -84,8 +84,12 @@ def test_masked_counted_and_shown_to_nobody(raw: Path, context: StageContext) ->
 
 
 def test_tagged_text_stays_and_is_counted(raw: Path, context: StageContext) -> None:
-    artifact = build(context, personal_data={"mode": "tag"})
-    assert any(PHONE in row["text"] for row in table(artifact, "documents"))
+    artifact = build(context, personal_data={"mode": "tag"}, lexicon={"files": ["words.csv"]})
+    texts = {row["id"]: row["text"] for row in table(artifact, "documents")}
+    assert any(PHONE in text for text in texts.values())
+    hits = table(artifact, "lexicon_hits")
+    assert {texts[row["id"]][row["start"] :][:2] for row in hits} == {"赌博", "賭博", "发票"}
+    assert PHONE not in str(hits)
     assert artifact.manifest.counts["personal_mobile"] == 2
     assert PHONE not in everything(artifact)
 
