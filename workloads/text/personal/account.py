@@ -6,15 +6,15 @@ from workloads.text.personal.around import has_unit, in_web_address
 from workloads.text.personal.kind import Kind
 
 _CORRECTED = r"(?:[Ii][Dd])?[^0-9A-Za-z\n。；;]{0,10}?(?:应该|应当|就|改)?(?:是|为|成)[ ]?"  # 微信填错了，应该是…
-_JOIN = r"(?:号码?|帐号|账号|群号?|ID|id|Id|也?是|为|加|联系|同号|咨询|及|和|[/、&|]|[Qq]{2}(?![0-9A-Za-z])|微信|[:：=]|[ ])"
-_QQ = r"(?:(?<![A-Za-z])[Qq]{2}|扣扣|[加+][Qq](?![A-Za-z])|(?<![A-Za-z])[Qq](?=[号群]))"
-_WECHAT = r"(?:微[ ]?信|[薇威]信|徽信|[Ww]e[Cc]hat|(?<![A-Za-z])(?:[Vv][Xx]|[Ww][Xx])(?![A-Za-z.])|加[Vv](?![A-Za-z])|[Vv]信)"
-_GATE = re.compile("[QqVvWw微薇威徽扣加](?:[Qq群号Xx信扣]|e[Cc]hat|[ ]信|(?<=加)[Vv])")
+_JOIN = r"(?:号码?|帐号|账号|群号?|ID(?![A-Z])|(?:id|Id)(?![0-9A-Za-z])|也?是|为|加|联系|同号|咨询|及|和|[/、&|]|[Qq]{2}(?![0-9A-Za-z])|微信|[:：=]|[ ])"
+_QQ = r"(?:(?<![A-Za-z])[Qq]{2}|扣扣|[加+][Qq](?![A-Za-z])|(?<![A-Za-z])[Qq](?=[号群：])|企鹅号?(?=[:：]))"
+_WECHAT = r"(?:微[ ]?信|[薇威]信|徽信|[Ww]e[Cc]hat|(?<![A-Za-z])(?:[Vv][Xx]|[Ww][Xx])(?![A-Za-z.])|加[Vv](?![A-Za-z])|[Vv]信|微我|薇[^0-9A-Za-z\n一-鿿]{0,3}(?=[：: ])|(?<![A-Za-z])[Vv](?=：))"
+_GATE = re.compile("[QqVvWw微薇威徽扣加企](?:[Qq群号Xx信扣我：鹅]|(?<=薇)[^一-鿿]|e[Cc]hat|[ ]信|(?<=加)[Vv])")
 _STRONG = re.compile(r"(?:号码?|[Ii][Dd]|帐号|账号)[ ]?(?:也?是|为)?[ ]?[:：=]?[ ]?$|[:：][ ]?$")
 _CROWD = re.compile("用户|人数|在线|超过|突破|版本|音乐|空间|游戏|会员")
 _APPLICATION = re.compile(r"wx[0-9a-f]{16}$")
 _NO_ID = re.compile(
-    r"(?i)^(?:wechat|weixin|android|iphone|windows|appid|openid|unionid|https?|pay|jsapi|native|macos|ios|token|secret)"
+    r"(?i)^(?:wechat|weixin|android|iphone|windows|appid|openid|unionid|https?|pay|jsapi|native|macos|ios|token|secret)(?![A-Za-z])"
 )
 
 

@@ -23,6 +23,7 @@ _OTHER_LABEL = re.compile(
 _OWN_LABEL = re.compile(
     r"(?:手机|电话|座机|联系|致电|拨|来电|号码|短信|微信|[Tt][Ee][Ll]|[Pp]hone|[Mm]ob|卡|账号|帐号|账户|户)[^0-9\n。；]{0,10}$"
 )
+_LABEL_BESIDE = re.compile(r"(?:手机号?码?|电话号?码?|座机|卡号|联系方式|[Tt][Ee][Ll]|[Pp]hone)[ ]?(?:是|为|[:：])?[ ]?$")
 _MONEY = re.compile(r"[¥￥$€£][ ]?$")
 _UNIT = re.compile(
     r"[ ]?(?:[元万亿个次人件条行吨米秒年倍]|千克|公里|毫秒|微秒|纳秒|字节|字符|美元|赫兹|比特|[%％‰]|bytes?|[KMGTPkmgtp]i?[Bb]|[mµun]s\b|[MG]?[Hh]z)"
@@ -71,7 +72,7 @@ def is_plain_number(text: str, start: int, stop: int) -> bool:
     """Whether nothing around speaks against a personal number."""
     return (
         stands_alone(text, start, stop)
-        and not has_unit(text, stop)
+        and not (has_unit(text, stop) and not _LABEL_BESIDE.search(text, max(0, start - 10), start))
         and not is_labelled_otherwise(text, start)
         and not in_web_address(text, start)
     )

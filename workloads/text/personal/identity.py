@@ -48,8 +48,9 @@ ID_CARD = Kind(
     "身份证号",
     "resident identity number",
     re.compile(
-        f"{NOT_IN_NUMBER}{_PROVINCES}[0-9]{_SEP}[0-9]{_SEP}[0-9]{{2}}{_SEP}(?:18|19|20)[0-9]{{2}}{_SEP}"
-        f"[01][0-9]{_SEP}[0-3][0-9]{_SEP}[0-9]{{3}}{_SEP}[0-9Xx](?![0-9])"
+        f"{NOT_IN_NUMBER}{_PROVINCES}(?:[0-9]{_SEP}[0-9]{_SEP}[0-9]{{2}}{_SEP}(?:18|19|20)[0-9]{{2}}{_SEP}"
+        f"[01][0-9]{_SEP}[0-3][0-9]{_SEP}[0-9]{{3}}{_SEP}[0-9Xx]"
+        f"|[0-9]{{2}}(?P<gap>[{SEPARATORS}])[0-9]{{4}}(?P=gap)[0-9]{{4}}(?P=gap)[0-9]{{4}}(?P=gap)[0-9][0-9Xx])(?![0-9])"
     ),
     _accept,
 )

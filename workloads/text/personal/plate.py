@@ -24,7 +24,7 @@ PLATE = Kind(
     "plate",
     "车牌号",
     "number plate of a vehicle",
-    re.compile(f"[{_PROVINCE}](?:[{_LETTER}]{_DOT}|·[{_LETTER}])(?P<serial>{_SERIAL})(?![0-9A-Za-z]|[.][0-9])"),
+    re.compile(f"[{_PROVINCE}](?:[{_LETTER}]{_DOT}|·[{_LETTER}]|[ ][{_LETTER}]·)(?P<serial>{_SERIAL})(?![0-9A-Za-z]|[.][0-9])"),
     _accept,
-    gate=re.compile(f"[{_PROVINCE}](?:·|[{_LETTER}])"),
+    gate=re.compile(f"[{_PROVINCE}](?:·|[ ]?[{_LETTER}])"),
 )
