@@ -12,6 +12,8 @@ from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
 from workloads.corpus.calibrate import by_source, calibrate
+from workloads.corpus.clean import Cleaning
+from workloads.corpus.compliance import to_csv
 from workloads.corpus.decontamination.hits import open_decontaminator
 from workloads.corpus.decontamination.items import SetFile
 from workloads.corpus.decontamination.overlap import find_overlap
@@ -25,11 +27,18 @@ from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
-from workloads.corpus.write import write_all
+from workloads.corpus.write import write_all, write_hits
+from workloads.text.lexicon import Lexicon
 
 
 def fill(
-    draft: Draft, spec: CorpusSpec, found: Found, sets: tuple[SetFile, ...], context: StageContext, stage: str
+    draft: Draft,
+    spec: CorpusSpec,
+    found: Found,
+    sets: tuple[SetFile, ...],
+    lexicon: Lexicon | None,
+    context: StageContext,
+    stage: str,
 ) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found, without what stands in the evaluation sets; answers facts to show."""
     progress = Progress(context.reporter, stage, context.name)
@@ -44,19 +53,23 @@ def fill(
     calibrated = calibrate(blocks, spec, recurring)
     progress.at("cleaning")
     decontaminator = open_decontaminator(sets, spec.decontamination)
-    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), decontaminator, progress.cleaned)
+    cleaning = Cleaning(spec, recurring, by_source(calibrated), lexicon, decontaminator)
+    blocks = clean_blocks(blocks, cleaning, progress.cleaned)
     overlap = find_overlap(blocks, decontaminator, draft.location) if decontaminator else ()
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records)
     kept = survey(blocks, fates)
     progress.at("writing")
     heldout = heldout_below(spec.heldout_share, kept)
-    tally = tally_all(blocks, fates, heldout)
+    tally = tally_all(blocks, fates, heldout, spec.personal_data.audit_samples)
     _count(context.name, tally)
     _refuse_nothing(tally, found)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location)
+    if lexicon:
+        write_hits(blocks, fates, tally.read, draft.location)
     report = build_report(context.name, spec, tally, calibrated, overlap)
     draft.write("report.json", report.to_json())
+    draft.write("compliance.csv", to_csv(report.compliance).encode())
     draft.write("report.html", page(report).encode())
     draft.counts.update(report.counts)
     progress.done(report.counts["documents_read"])

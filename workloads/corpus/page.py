@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
+from cluster.manifest import Json
+from workloads.corpus.page_compliance import audit_samples, compliance_sheet
 from workloads.corpus.page_style import STYLE
 from workloads.corpus.reasons import explain
 from workloads.corpus.report import BadFile, LengthBin, Report, SourceLine
@@ -20,6 +22,10 @@ def page(report: Report) -> str:
         _section("Sources", _sources(report.sources)),
         _section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
         _section("Evaluation sets", _overlap(report), "Items that documents hold; those quoted with their choices are leaks."),
+        _section(
+            "Personal data and lexicon", compliance_sheet(report), "Documents that passed the rules; compliance.csv has all."
+        ),
+        _section("Personal data to look at", audit_samples(report), "Starred out; drawn by id, so the same in every run."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -39,7 +45,7 @@ def _section(title: str, body: str, note: str = "") -> str:
 
 def _headline(report: Report) -> str:
     counts = report.counts
-    masked = sum(counts[f"masked_{kind}"] for kind in ("mobile", "email", "id_card"))
+    personal = sum(count for name, count in counts.items() if name.startswith("personal_"))
     duplicates = counts["dropped_exact_duplicate"] + counts["dropped_near_duplicate"]
     cards = (
         ("kept", counts["documents_kept"], f"of {counts['documents_read']:,} documents"),
@@ -47,11 +53,16 @@ def _headline(report: Report) -> str:
         ("held out", counts["documents_heldout"], "documents, for evaluation"),
         ("duplicates", duplicates, f"{counts['dropped_near_duplicate']:,} of them near ones"),
         ("lines taken out", counts["lines_removed"], "navigation, copyright and the like"),
-        ("masked", masked, "telephone numbers, addresses, identities"),
+        ("personal data", personal, f"items in what is kept; mode {escape(str(_mode(report)))}"),
         ("bad records", counts["bad_records"], "set aside"),
     )
     items = (f"<div><dt>{name}</dt><dd>{value:,}</dd><p>{note}</p></div>" for name, value, note in cards)
     return f'<dl class="cards">{"".join(items)}</dl>\n'
+
+
+def _mode(report: Report) -> Json:
+    section = report.spec["personal_data"]
+    return section["mode"] if isinstance(section, dict) else section
 
 
 def _waterfall(report: Report) -> str:

@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass
 
 from cluster.manifest import Json
 from workloads.corpus.calibrate import Calibrated
+from workloads.corpus.checks import LEXICON, PERSONAL
+from workloads.corpus.compliance import Audit, ComplianceLine, compliance_lines
 from workloads.corpus.decontamination.overlap import Overlap
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
+from workloads.text.personal.registry import KIND_NAMES
 from workloads.text.rules.language import SCRIPTS
 
 
@@ -65,6 +68,8 @@ class Report:
     samples: Mapping[str, tuple[Sample, ...]]
     calibration: tuple[Calibrated, ...]
     overlap: tuple[Overlap, ...]
+    compliance: tuple[ComplianceLine, ...]
+    audits: Mapping[str, tuple[Audit, ...]]
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
@@ -89,6 +94,8 @@ def build_report(
         samples={reason: tuple(tally.samples[reason]) for reason in order if reason in tally.samples},
         calibration=calibrated,
         overlap=overlap,
+        compliance=compliance_lines(tally.findings),
+        audits={kind: tuple(tally.findings.audits[kind]) for kind in KIND_NAMES if kind in tally.findings.audits},
     )
 
 
@@ -111,9 +118,8 @@ def _counts(tally: Tally) -> dict[str, int]:
         "documents_converted": tally.cleaning["converted"],
         "lines_removed": tally.cleaning["lines_removed"],
         "lines_repaired": tally.cleaning["lines_repaired"],
-        "masked_mobile": tally.cleaning["mobiles"],
-        "masked_email": tally.cleaning["emails"],
-        "masked_id_card": tally.cleaning["id_cards"],
+        **{f"personal_{kind}": tally.findings.kept_items(PERSONAL, kind) for kind in KIND_NAMES},
+        "lexicon_hits": tally.findings.kept_items(LEXICON),
     }
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.corpus.calibrate_spec import CalibrateSpec
+from workloads.corpus.checks_spec import LexiconSpec, PersonalDataSpec
 from workloads.corpus.decontamination.spec import DecontaminationSpec
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
@@ -31,7 +32,8 @@ class CorpusSpec(Spec):
         default=0.5, gt=0, le=1, description="a short line in this share of a source's documents is boilerplate"
     )
     recurring_documents: int = Field(default=20, ge=2, description="... and in at least this many of them")
-    mask_personal_data: bool = Field(default=True, description="mask mobile numbers, e-mail addresses and identity numbers")
+    personal_data: PersonalDataSpec = Field(default=PersonalDataSpec(), description="what is done with personal data")
+    lexicon: LexiconSpec = Field(default=LexiconSpec(), description="the user's own list of words to look for")
     duplicates: DuplicatesSpec = Field(DuplicatesSpec(), description="which documents are copies, and which of them stays")
     decontamination: DecontaminationSpec = Field(
         DecontaminationSpec(), description="evaluation sets whose items must not be trained on"
@@ -57,7 +59,9 @@ class CorpusSpec(Spec):
         inputs = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.inputs)
         sets = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.decontamination.sets)
         decontamination = self.decontamination.model_copy(update={"sets": sets})
-        return self.model_copy(update={"inputs": inputs, "decontamination": decontamination})
+        lists = {"files": tuple(map(resolve, self.lexicon.files)), "exceptions": tuple(map(resolve, self.lexicon.exceptions))}
+        changed = {"decontamination": decontamination, "lexicon": self.lexicon.model_copy(update=lists)}
+        return self.model_copy(update={"inputs": inputs, **changed})
 
     def identity(self) -> dict[str, Json]:
         """What the corpus depends on: all but how the reading is spread."""

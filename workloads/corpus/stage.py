@@ -10,8 +10,9 @@ from cluster.stage import StageContext, run_stage
 from workloads.corpus.decontamination.items import find_sets, fingerprint
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
+from workloads.corpus.words import load_lexicon
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 _NAME = "corpus"
 
 
@@ -23,11 +24,15 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
     sets = find_sets([(each, context.resolve(each.path)) for each in spec.decontamination.sets])
 
+    lexicon = load_lexicon(spec.lexicon, context.resolve)
+
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, sets, context, _NAME)
+        return fill(draft, spec, found, sets, lexicon, context, _NAME)
 
-    inputs = {"raw": found.fingerprint()} | ({"evaluation_sets": fingerprint(sets)} if sets else {})
+    inputs = {"raw": found.fingerprint()}
+    inputs |= {"evaluation_sets": fingerprint(sets)} if sets else {}
+    inputs |= {"lexicon": lexicon.fingerprint} if lexicon else {}
     work = Work("corpus", spec.identity(), inputs, STAGE_VERSION)
     return run_stage(context, _NAME, "documents", work, build)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cluster import storage
@@ -13,10 +12,12 @@ from cluster.storage import Location
 from workloads.corpus.dedup.fates import Survey, decide
 from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, columns, start, start_parts
-from workloads.corpus.tables import DECISIONS, DOCUMENTS, QUARANTINE, in_order, is_empty, texts, where
+from workloads.corpus.tables import DECISIONS, DOCUMENTS, LEXICON_HITS, QUARANTINE, in_order, is_empty, texts, to_table, where
+from workloads.text.personal.mask import shown
 
 _LEAST_PART, _LARGEST_PART, _PARTS = 2 << 20, 256 << 20, 64  # bytes of text in a file of documents
 _DECISIONS_PER_PART = 1_000_000
+_BEGINNING = 80  # characters of a dropped document
 _ROW_GROUP = 4096
 
 
@@ -32,6 +33,13 @@ def write_all(blocks: Sequence[Any], fates: Sequence[Any], kept: Survey, heldout
         pass
 
 
+def write_hits(blocks: Sequence[Any], fates: Sequence[Any], read: int, folder: Location) -> None:
+    """Write `lexicon_hits/`."""
+    decided = list(zip(blocks, fates, strict=True))
+    for _ in collect(_write(decided, folder / "lexicon_hits", 1 + read // _DECISIONS_PER_PART, hits_of_block, "id")):
+        pass
+
+
 def _write(blocks: Sequence[Any], folder: Location, parts: int, divide: Any, first: str, *arguments: Any) -> list[Any]:
     """`blocks`: for each the references that `divide` takes first."""
     pieces = columns([start_parts(divide, parts, parts, *each, *arguments) for each in blocks])
@@ -42,7 +50,7 @@ def _write(blocks: Sequence[Any], folder: Location, parts: int, divide: Any, fir
 def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
     """One sorted Parquet file; answers its rows. Writing it again gives the same file."""
     table = pa.concat_tables(pieces)
-    keys = [key for key in (first, "file", "position") if key in table.schema.names]
+    keys = [key for key in (first, "file", "position", "start", "category", "word") if key in table.schema.names]
     table = in_order(table, *((key, "ascending") for key in dict.fromkeys(keys)))
     with storage.open_output(storage.locate(uri)) as stream:
         pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
@@ -59,8 +67,23 @@ def documents_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) 
 
 def decisions_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
     table = decide(block, fates)
-    masked = pc.add(pc.add(table["mobiles"], table["emails"]), table["id_cards"])
-    return _by_id(table.append_column("masked", masked).select(DECISIONS.names).cast(DECISIONS), parts)
+    beginnings = [
+        "" if kept else shown(text, _BEGINNING)
+        for text, kept in zip(texts(table, "text"), table["kept"].to_pylist(), strict=True)
+    ]
+    table = table.append_column("beginning", pa.array(beginnings, pa.string()))
+    return _by_id(table.select(DECISIONS.names).cast(DECISIONS), parts)
+
+
+def hits_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
+    """One row per hit of the lexicon."""
+    names = ["id", "source", "file", "position", "kept"]
+    rows = [
+        (*(row[name] for name in names), *hit.values())
+        for row in decide(block, fates).select([*names, "hits"]).to_pylist()
+        for hit in row["hits"]
+    ]
+    return _by_id(to_table(rows, LEXICON_HITS), parts)
 
 
 def bad_records_of_block(parts: int, block: pa.Table) -> list[pa.Table]:

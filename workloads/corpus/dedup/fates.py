@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from workloads.corpus.checks import LEXICON, PERSONAL
+from workloads.corpus.decontamination.hits import CONTAMINATED
 from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, texts, where
@@ -44,6 +46,8 @@ def decide(block: pa.Table, fates: Table) -> pa.Table:
     sizes = np.ones(len(rules), np.int32)
     drawn = lots(np.array(texts(table, "id"), "S20"))
     stages = np.where(rules == "", "kept", "rules").astype(object)
+    for check in (PERSONAL, LEXICON, CONTAMINATED):
+        stages[rules == check] = check
     here, there = _matches(table["row"].to_numpy(), fates)
     found = fates[there]
     lost = found["kind"] != IS_KEPT
