@@ -12,7 +12,7 @@ _WESTERN = (("cp1252", "utf-8"), ("latin-1", "utf-8"), ("latin-1", "gb18030"))
 _CHINESE = (("gb18030", "utf-8"),)
 _FEW = 4  # Han characters that chance does not give
 _ROUNDS = 2  # text is seldom spoilt more often
-_HOLES = {0x81: "\x81", 0x8D: "\x8d", 0x8F: "\x8f", 0x90: "\x90", 0x9D: "\x9d"}  # bytes that cp1252 leaves as they are
+_HOLES = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # bytes that cp1252 leaves free
 _MARK = re.compile("[，。、：；？！“”《》（）]")
 
 
@@ -39,28 +39,31 @@ def _ways(text: str) -> Iterator[tuple[str, str]]:
         yield from _WESTERN
 
 
-def _mend(line: str, ways: tuple[tuple[str, str], ...]) -> str:
-    for _ in range(_ROUNDS):
-        undone = next((text for way in ways if (text := _undo(line, *way))), "")
-        if not undone:
-            break
-        line = undone
-    return line
+def _mend(line: str, ways: tuple[tuple[str, str], ...], rounds: int = _ROUNDS) -> str:
+    """The line set right, or as it is."""
+    once = [undone for way in ways if (undone := _undo(line, *way))]
+    right = next((undone for undone in once if _is_sound(undone, line)), "")
+    if right or rounds == 1:
+        return right or line
+    return next((again for undone in once if (again := _mend(undone, ways, rounds - 1)) != undone), line)
 
 
 def _undo(line: str, wrong: str, right: str) -> str:
-    """The line read rightly; empty where that loses something or gives no sound Chinese."""
+    """The line written in the wrong encoding and read in the right one; empty where that loses something or nothing changes."""
     try:
-        mended = _encode(line, wrong).decode(right)
+        undone = _encode(line, wrong).decode(right)
     except UnicodeError:
         return ""
-    return mended if _is_sound(mended, line) else ""
+    return undone if undone != line else ""
 
 
 def _encode(line: str, wrong: str) -> bytes:
-    if wrong != "cp1252":
-        return line.encode(wrong)
-    return b"".join(sign.encode("latin-1" if ord(sign) in _HOLES else "cp1252") for sign in line)
+    """As the programs do it that spoil text: they take bytes that an encoding leaves free for a sign each."""
+    if wrong == "cp1252":
+        return b"".join(sign.encode("latin-1" if ord(sign) in _HOLES else "cp1252") for sign in line)
+    if wrong == "gb18030":
+        return b"\x80".join(part.encode("gb18030") for part in line.split("€"))
+    return line.encode(wrong)
 
 
 def _is_sound(mended: str, line: str) -> bool:

@@ -18,8 +18,8 @@ from cluster.garbage import garbage
 from cluster.observe.progress import SilentReporter
 from cluster.session import Session
 from cluster.stage import StageContext
-from workloads.corpus.reading.files import find_files
 from workloads.corpus.flow import read_blocks
+from workloads.corpus.reading.files import find_files
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.plan import plan
 from workloads.corpus.reading.read import read_piece
@@ -49,7 +49,12 @@ def test_input_on_an_object_store(bucket: str) -> None:
 
     def texts(path: str) -> list[tuple[str, int]]:
         files = find_files(((InputSpec(path="x"), bucket.format(path)),)).files
-        rows = [row for i, file in enumerate(files) for table in read_piece(Piece(file, i), Limits(1000)) for row in table.to_pylist()]
+        rows = [
+            row
+            for i, file in enumerate(files)
+            for table in read_piece(Piece(file, i), Limits(1000))
+            for row in table.to_pylist()
+        ]
         assert {row["text"] for row in rows} == {"春眠不觉晓。"}
         return [(row["file"], row["position"]) for row in rows]
 
