@@ -73,6 +73,11 @@ def test_lines_are_judged_one_by_one() -> None:
     assert repair(text) == ("\n".join([SOUND[0], SOUND[1], "code = 1", SOUND[2]]), 2)
 
 
+def test_lines_too_short_to_tell_follow_the_others() -> None:
+    text = "\n".join([SOUND[0], "○王", "sprintf、_sp", "好", "x = 1", "100°"])
+    assert repair(spoil(text, "utf-8", "latin-1")) == (text.replace("100°", spoil("100°", "utf-8", "latin-1")), 4)
+
+
 def test_what_lost_something_stays_for_the_rule() -> None:
     lossy = (SOUND[0] + "完").encode().decode("gb18030", "replace")
     assert repair(lossy) == (lossy, 0)

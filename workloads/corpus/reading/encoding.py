@@ -11,6 +11,7 @@ SAMPLE = 256 << 10
 UTF8, GB18030, BIG5, UTF16_LE, UTF16_BE = "utf-8", "gb18030", "big5hkscs", "utf-16-le", "utf-16-be"
 _MARKS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, UTF16_LE), (codecs.BOM_UTF16_BE, UTF16_BE))
 _LOOKED_AT = 16 << 10  # bytes whose characters are counted
+_ASCII = bytes(range(128))
 _SHORT = 96  # bytes other than ASCII: so few can be valid UTF-8 by chance
 
 
@@ -36,7 +37,7 @@ def detect(sample: bytes) -> str:
     valid = sum(_valid(line) for line in lines)
     if valid * 2 < len(lines):
         return _best(sample, (GB18030, BIG5, UTF16_LE, UTF16_BE))
-    few = sum(byte > 127 for byte in sample[: 10 * _SHORT]) < _SHORT and len(sample) < 10 * _SHORT
+    few = len(sample.translate(None, _ASCII)) < _SHORT
     return _best(sample, (UTF8, GB18030, BIG5)) if few else UTF8
 
 

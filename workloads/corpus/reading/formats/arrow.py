@@ -1,7 +1,8 @@
 """Arrow IPC: a row is a record. A file with a footer is read by several tasks, batch by batch; a stream by one."""
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from io import IOBase
+from typing import ClassVar, Literal, cast
 
 import pyarrow as pa
 
@@ -55,9 +56,9 @@ class Arrow(Format):
 
 def _batches(source: Source, piece: Piece, limits: Limits) -> Iterator[pa.RecordBatch]:
     if source.head(len(_MAGIC)) != _MAGIC:
-        yield from pa.ipc.open_stream(pa.PythonFile(_Exact(source, limits.document), mode="r"))
+        yield from pa.ipc.open_stream(pa.PythonFile(cast(IOBase, _Exact(source, limits.document)), mode="r"))
         return
-    file = pa.ipc.open_file(source.seekable(limits.document))
+    file = pa.ipc.open_file(cast(IOBase, source.seekable(limits.document)))
     for index in range(piece.start, piece.stop or file.num_record_batches):
         yield file.get_batch(index)
 

@@ -206,7 +206,8 @@ def _charset(content_type: str) -> str:
 
 def _joined(body: bytes) -> bytes:
     """Without the sizes of its chunks; as it is where it has none, as in archives that took them out and kept the header."""
-    chunks, at = [], 0
+    chunks: list[bytes] = []
+    at = 0
     while True:
         end = body.find(b"\r\n", at)
         try:
