@@ -94,8 +94,12 @@ def repaired(texts: list[str], rng: random.Random, spoil: Callable[[str], str]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("documents", type=Path)
-    with gzip.open(parser.parse_args().documents) as stream:
+    parser.add_argument("documents", type=Path, nargs="?")
+    given = parser.parse_args().documents
+    if given is None:
+        print("left out: no documents are given (jsonl.gz with a `text` field)")
+        return
+    with gzip.open(given) as stream:
         texts = [json.loads(line)["text"] for line in stream]
     rng = random.Random(7)
     print("| characters | " + " | ".join(ENCODINGS) + " |\n|" + "---|" * (len(ENCODINGS) + 1))

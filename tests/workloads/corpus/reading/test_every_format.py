@@ -7,13 +7,14 @@ import random
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import zstandard
 
 from workloads.corpus.reading.piece import Limits
 from workloads.corpus.reading.registry import FORMATS
+from workloads.corpus.reading.spec import FormatName
 
 Read = Callable[..., Any]
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -30,6 +31,10 @@ def joined(rows: list[dict[str, Any]]) -> str:
 
 def test_every_format_is_tried_here(makers: dict[str, Any]) -> None:
     assert {name for name in FORMATS if not set(FORMATS[name].endings) & set(makers)} == set()
+
+
+def test_a_recipe_can_name_every_format() -> None:
+    assert set(get_args(FormatName)) == {"auto", "urls", *FORMATS}
 
 
 def test_the_text_comes_out(ending: str, made: bytes, texts: tuple[str, ...], tmp_path: Path, read: Read) -> None:
