@@ -53,6 +53,7 @@ def _headline(report: Report) -> str:
         ("held out", counts["documents_heldout"], "documents, for evaluation"),
         ("duplicates", duplicates, f"{counts['dropped_near_duplicate']:,} of them near ones"),
         ("lines taken out", counts["lines_removed"], "navigation, copyright and the like"),
+        ("lines set right", counts["lines_repaired"], "read with the wrong encoding before they came here"),
         ("personal data", personal, f"items in what is kept; mode {escape(str(_mode(report)))}"),
         ("bad records", counts["bad_records"], "set aside"),
     )

@@ -39,7 +39,7 @@ def raw(tmp_path: Path) -> Path:
     lines = [
         (STORIES[0], "甲"),
         (f"{STORIES[1]}联系电话{PHONE}，邮箱{MAIL}。", "甲"),
-        (f"{STORIES[2]}嚴禁賭博，代开发票，赌博害人。", "乙"),
+        (f"{STORIES[2]}嚴禁賭博，补开发票，赌博害人。", "乙"),
         (f"{STORIES[3]}电话{PHONE}，谈赌博。", "乙"),
         (STORIES[4], "乙"),
         (STORIES[4] + "好", "丙"),
@@ -113,7 +113,7 @@ def test_hits_of_the_lexicon_and_the_sheet(raw: Path, context: StageContext) -> 
     assert sorted((row["position"], row["category"], row["word"], row["context"]) for row in hits) == [
         (3, "涉赌", "赌博", "。嚴禁賭博，代开"),
         (3, "涉赌", "赌博", "发票，赌博害人。"),
-        (3, "营销", "发票", "，代开发票，赌博"),
+        (3, "营销", "发票", "，补开发票，赌博"),
         (4, "涉赌", "赌博", ">，谈赌博。"),
     ]
     sheet = list(csv.DictReader(io.StringIO(artifact.read("compliance.csv").decode())))
