@@ -66,7 +66,8 @@ def clean_blocks(
     blocks: list[Any], spec: CorpusSpec, recurring: frozenset[int], own: Mapping[str, Mapping[str, float]], told: Told
 ) -> list[Any]:
     """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's. Empties `blocks`, so that what has been cleaned takes no room any more."""
-    shared, records = ray.put((spec, recurring, own)), 0
+    shared: Any = ray.put((spec, recurring, own))
+    records = 0
     pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
     try:
