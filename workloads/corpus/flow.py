@@ -63,7 +63,8 @@ def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator
 
 def clean_blocks(blocks: list[Any], cleaning: Cleaning, told: Told) -> list[Any]:
     """References to tables with columns CLEAN. Empties `blocks`, so that what has been cleaned takes no room any more."""
-    shared, records = ray.put(cleaning), 0
+    shared: Any = ray.put(cleaning)
+    records = 0
     pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
     try:
