@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from workloads.corpus.clean import clean_table
+from workloads.corpus.clean import Own, clean_table
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
@@ -79,5 +79,5 @@ def clean_blocks(
 
 
 @ray.remote(num_returns=2)
-def _clean(block: pa.Table, shared: tuple[CorpusSpec, frozenset[int]]) -> tuple[pa.Table, int]:
+def _clean(block: pa.Table, shared: tuple[CorpusSpec, frozenset[int], Own]) -> tuple[pa.Table, int]:
     return clean_table(block, *shared), block.num_rows
