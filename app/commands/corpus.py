@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
+from app.commands.corpus_remove import add_ids, remove
 from app.pipeline import context_of, lazy_session
 from app.recipe import load_recipe
 from cluster.observe.progress import open_reporter
@@ -29,7 +30,10 @@ def _run(options: argparse.Namespace) -> None:
     print(artifact.uri)
 
 
-ACTIONS: tuple[Action, ...] = (Action("run", "run the corpus stage of a recipe", _run),)
+ACTIONS: tuple[Action, ...] = (
+    Action("run", "run the corpus stage of a recipe", _run),
+    Action("remove", "take documents down from the newest corpus of a recipe", remove, add_ids),
+)
 
 
 def add_verbs(verbs: Verbs) -> None:

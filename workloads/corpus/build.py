@@ -6,13 +6,16 @@ read -> recurring lines -> clean -> exact and near duplicates -> fates -> docume
 from collections.abc import Mapping
 from itertools import chain
 
+from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
-from workloads.corpus.dedup.fates import heldout_below, survey
+from workloads.corpus.dedup.fates import heldout_below, lots_below, survey
 from workloads.corpus.dedup.find import find_duplicates
+from workloads.corpus.dedup.index import Base
+from workloads.corpus.extend import added_up, take_over
 from workloads.corpus.files import Found
 from workloads.corpus.flow import clean_blocks, read_blocks
 from workloads.corpus.page import page
@@ -24,8 +27,10 @@ from workloads.corpus.tally import Tally, tally_all
 from workloads.corpus.write import write_all
 
 
-def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
-    """Fill the draft of a corpus from the files found; answers facts to show."""
+def fill(
+    draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str, base: Artifact | None = None
+) -> Mapping[str, Value]:
+    """Fill the draft of a corpus from the files found, and from the corpus that it extends; answers facts to show."""
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
@@ -37,18 +42,18 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress.at("cleaning")
     blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
     progress.at("deduplicating")
-    fates = find_duplicates(blocks, spec.duplicates, progress.records)
+    fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
     kept = survey(blocks, fates)
     progress.at("writing")
-    heldout = heldout_below(spec.heldout_share, kept)
+    heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
     tally = tally_all(blocks, fates, heldout)
     _count(context.name, tally)
-    _refuse_nothing(tally, found)
-    write_all(blocks, fates, kept, heldout, tally.read, draft.location)
-    report = build_report(context.name, spec, tally)
+    _refuse_nothing(tally, found, base is None)
+    write_all(blocks, fates, kept, heldout, tally.read, draft.location, take_over(draft, base))
+    report = build_report(context.name, spec, tally, base.fingerprint if base else "")
     draft.write("report.json", report.to_json())
     draft.write("report.html", page(report).encode())
-    draft.counts.update(report.counts)
+    draft.counts.update(added_up(report.counts, base))
     progress.done(report.counts["documents_read"])
     return {"kept": report.counts["documents_kept"], "of": report.counts["documents_read"]}
 
@@ -59,7 +64,7 @@ def _count(run: str, tally: Tally) -> None:
         CORPUS_DROPPED.record(count, run=run, rule=rule)
 
 
-def _refuse_nothing(tally: Tally, found: Found) -> None:
+def _refuse_nothing(tally: Tally, found: Found, must_keep: bool) -> None:
     """Raises InputError where no document was read, or none is left."""
     first = found.files[0].name
     if not tally.read:
@@ -71,7 +76,7 @@ def _refuse_nothing(tally: Tally, found: Found) -> None:
             "records with a text field, or text files",
             "check `text_field` and `format` of `corpus.inputs`",
         )
-    if not tally.kept:
+    if not tally.kept and must_keep:
         reasons = ", ".join(f"{count} by {rule}" for rule, count in tally.dropped().most_common(3))
         raise InputError(
             f"none of {tally.read} documents is left ({reasons})", "at least one document", "lower the thresholds in `corpus`"

@@ -14,6 +14,7 @@ _MOST_SOURCES = 60
 def page(report: Report) -> str:
     """The whole document; every text from outside is escaped."""
     parts = [
+        _history(report),
         _headline(report),
         _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
@@ -33,6 +34,12 @@ def page(report: Report) -> str:
 def _section(title: str, body: str, note: str = "") -> str:
     explanation = f'<p class="note">{note}</p>' if note else ""
     return f"<section><h2>{title}</h2>{explanation}{body}</section>\n" if body else ""
+
+
+def _history(report: Report) -> str:
+    parts = [f"Extends corpus {escape(report.base)}: the figures are of the new documents."] if report.base else []
+    parts += [f"{report.removed:,} documents were taken down after these figures were made."] if report.removed else []
+    return f'<p class="note">{" ".join(parts)}</p>' if parts else ""
 
 
 def _headline(report: Report) -> str:

@@ -60,12 +60,14 @@ class Report:
     lengths: tuple[LengthBin, ...]
     bad_files: tuple[BadFile, ...]
     samples: Mapping[str, tuple[Sample, ...]]
+    base: str = ""  # fingerprint of the corpus that this one extends; the figures are of the new documents
+    removed: int = 0  # documents taken down since the figures were made
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def build_report(name: str, spec: CorpusSpec, tally: Tally) -> Report:
+def build_report(name: str, spec: CorpusSpec, tally: Tally, base: str = "") -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
     dropped = tally.dropped()
@@ -80,6 +82,7 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally) -> Report:
         lengths=_lengths(tally),
         bad_files=tuple(BadFile(file, reason, count) for (file, reason), count in bad[:100]),
         samples={reason: tuple(tally.samples[reason]) for reason in order if reason in tally.samples},
+        base=base,
     )
 
 

@@ -7,7 +7,9 @@ from cluster.draft import Draft
 from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
+from workloads.corpus.extend import open_base
 from workloads.corpus.files import find_files
+from workloads.corpus.removal import read_ids, remove_documents
 from workloads.corpus.spec import CorpusSpec
 
 STAGE_VERSION = 2
@@ -20,11 +22,14 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     Raises InputError where nothing can be read or nothing is left, StorageError where the store cannot be written.
     """
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
+    base = open_base(spec.base, context)
+    takedown = read_ids(context.resolve(spec.removed)) if spec.removed else frozenset()
 
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, context, _NAME)
+        return fill(draft, spec, found, context, _NAME, base)
 
-    work = Work("corpus", spec.identity(), {"raw": found.fingerprint()}, STAGE_VERSION)
-    return run_stage(context, _NAME, "documents", work, build)
+    inputs = {"raw": found.fingerprint()} | ({"base": base.fingerprint} if base else {})
+    artifact = run_stage(context, _NAME, "documents", Work("corpus", spec.identity(), inputs, STAGE_VERSION), build)
+    return remove_documents(artifact, takedown, context).artifact if takedown else artifact

@@ -109,8 +109,13 @@ def survey(blocks: Sequence[Any], fates: Sequence[Any]) -> Survey:
     )
 
 
+def lots_below(share: float) -> int:
+    """Lots below this number are held out where a corpus is extended, which has held-out documents already."""
+    return round(share * WHOLE)
+
+
 def heldout_below(share: float, kept: Survey) -> int:
     """Lots below this number are held out: about `share` of the documents, at least one, and never all."""
     if kept.documents < 2:
         return 0
-    return min(max(round(share * WHOLE), kept.smallest + 1), kept.largest)
+    return min(max(lots_below(share), kept.smallest + 1), kept.largest)
