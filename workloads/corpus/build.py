@@ -15,6 +15,7 @@ from cluster.stage import StageContext
 from workloads.corpus.dedup.fates import heldout_below, lots_below, survey
 from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.dedup.index import Base
+from workloads.corpus.dedup.shared import find_shared
 from workloads.corpus.extend import added_up, take_over
 from workloads.corpus.files import Found
 from workloads.corpus.flow import clean_blocks, read_blocks
@@ -43,6 +44,7 @@ def fill(
     blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
+    blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, spec.min_characters)
     kept = survey(blocks, fates)
     progress.at("writing")
     heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
@@ -50,7 +52,7 @@ def fill(
     _count(context.name, tally)
     _refuse_nothing(tally, found, base is None)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location, take_over(draft, base))
-    report = build_report(context.name, spec, tally, base.fingerprint if base else "")
+    report = build_report(context.name, spec, tally, shared, base.fingerprint if base else "")
     draft.write("report.json", report.to_json())
     draft.write("report.html", page(report).encode())
     draft.counts.update(added_up(report.counts, base))

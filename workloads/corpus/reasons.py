@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from cluster.manifest import Json
-from workloads.corpus.dedup.fates import EXACT, NEAR
+from workloads.corpus.dedup.fates import EXACT, NEAR, SHARED
 from workloads.text.rules import RULE_NAMES
 
-REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
+REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR, SHARED)
 
 _MEANING = {
     "mojibake": "more than {max_mojibake:.0%} of the text is damaged by a wrong encoding",
@@ -17,6 +17,7 @@ _MEANING = {
     "sentences": "less than {min_sentence_marks:.1%} of it are marks between clauses",
     EXACT: "equal to another but for script, width, punctuation and space",
     NEAR: "shares at least {duplicates[threshold]:.0%} of its 5-grams with another",
+    SHARED: "of its text, shared with others, fewer than {min_characters} characters are its own",
 }
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
 
 from cluster import storage
 from cluster.artifacts import Artifact
@@ -24,6 +23,7 @@ from cluster.manifest import FileEntry, Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.corpus.page import page
+from workloads.corpus.rebuild import rebuild
 from workloads.corpus.report import Report
 from workloads.corpus.tables import where
 from workloads.corpus.write import write_table
@@ -149,7 +149,7 @@ def _account(draft: Draft, corpus: Artifact, removed: pa.Table, orphans: Sequenc
     counts["characters_kept"] -= int(pc.sum(removed["characters"]).as_py() or 0)
     counts["documents_removed"] = counts.get("documents_removed", 0) + removed.num_rows
     draft.counts.update(counts)
-    before = TypeAdapter(Report).validate_json(corpus.read("report.json"))
+    before = rebuild(Report, json.loads(corpus.read("report.json")))
     samples = {
         reason: tuple(each for each in found if each.key not in names and each.matched_id not in names)
         for reason, found in before.samples.items()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from cluster.manifest import Json
+from workloads.corpus.dedup.cuts import SharedText
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
@@ -67,7 +68,7 @@ class Report:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def build_report(name: str, spec: CorpusSpec, tally: Tally, base: str = "") -> Report:
+def build_report(name: str, spec: CorpusSpec, tally: Tally, shared: SharedText, base: str = "") -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
     dropped = tally.dropped()
@@ -76,7 +77,7 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally, base: str = "") -> R
     return Report(
         name=name,
         spec=spec.identity(),
-        counts=_counts(tally),
+        counts={**_counts(tally), **shared.counts()},
         waterfall=tuple(Step(reason, dropped[reason], dropped_characters[reason]) for reason in REASONS),
         sources=_sources(tally),
         lengths=_lengths(tally),

@@ -13,6 +13,7 @@ from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, texts, where
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
+SHARED = "shared_text"  # too little is left of it once what others have too is cut
 IS_KEPT, IS_EXACT, IS_NEAR = 0, 1, 2
 _RULES = np.array(["", EXACT, NEAR], dtype=object)
 
@@ -42,7 +43,7 @@ def decide(block: pa.Table, fates: Table) -> pa.Table:
     matched = np.full(len(rules), "", dtype=object)
     sizes = np.ones(len(rules), np.int32)
     drawn = lots(np.array(texts(table, "id"), "S20"))
-    stages = np.where(rules == "", "kept", "rules").astype(object)
+    stages = np.select([rules == "", rules == SHARED], ["kept", "duplicates"], "rules").astype(object)
     here, there = _matches(table["row"].to_numpy(), fates)
     found = fates[there]
     lost = found["kind"] != IS_KEPT
