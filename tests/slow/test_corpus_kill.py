@@ -18,7 +18,7 @@ import ray
 
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.stage import StageContext
-from tests.workloads.corpus.dedup_texts import edited, text_of, write
+from tests.workloads.corpus.dedup_texts import edited, mixed, text_of, write
 from workloads.corpus import shuffle
 from workloads.corpus.dedup import layout
 from workloads.corpus.spec import CorpusSpec
@@ -136,7 +136,7 @@ def write_both(folder: Path) -> None:
     texts = [text_of(number, 500) for number in range(120)]
     texts += [edited(rng.choice(texts), rng.choice([0, 1, 2, 25])) for _ in range(80)]
     texts += [f"{text_of(f'own {number}', 600)}{text_of('passage', 400)}\n{text_of('paragraph', 100)}" for number in range(20)]
-    write(folder / "raw", "a.jsonl", [{"text": text} for text in texts])
+    write(folder / "raw", "a.jsonl", mixed([{"text": text} for text in texts]))
     fresh = [edited(texts[number], number % 3) for number in range(60)] + [text_of(f"new {number}") for number in range(40)]
     write(
         folder / "new",

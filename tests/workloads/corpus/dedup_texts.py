@@ -38,6 +38,19 @@ def rows(artifact: Artifact, folder: str) -> list[dict[str, Any]]:
     return pa.concat_tables(parts).to_pylist()  # type: ignore[no-any-return]
 
 
+def ballast() -> list[dict[str, str]]:
+    """Long texts, 2.4 MB in all, among which the others come into several blocks."""
+    return [{"text": text_of(f"ballast {number}", 20_000)} for number in range(40)]
+
+
+def mixed(records: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The records with the ballast between them."""
+    result = list(records)
+    for number, each in enumerate(ballast()):
+        result.insert(number * len(records) // 40 + number, each)
+    return result
+
+
 def spec(**duplicates: Any) -> CorpusSpec:
     return CorpusSpec.model_validate({"min_variety": 0, "min_sentence_marks": 0, "duplicates": duplicates})
 

@@ -1,9 +1,9 @@
 """Long passages that two documents share, wherever they begin: anchors find them, comparing the texts settles them.
 
 Anchors are the smallest hashes of windows (Schleimer, Wilkerson, Aiken, Winnowing, SIGMOD 2003): every shared stretch of at
-least `least` characters has one in common, and there is about one in 70 characters. So what is moved is a sixth of the text's
+least `least` characters has one in common, and there is about one in 70 characters. So what is moved is a ninth of the text's
 bytes, where a suffix array needs all text, and eight bytes for every character of it, in one place
-(docs/decisions/0006-copies-out-by-partitions.md).
+(docs/decisions/0008-copies-out-by-partitions.md).
 """
 
 from typing import cast
