@@ -25,8 +25,8 @@ def remove(options: argparse.Namespace) -> None:
         before = context.store.ref(context.name, "corpus")
         removal = remove_documents(before, identities, context)
     print(f"{len(removal.removed)} documents taken down; {before.uri} still holds them until it is deleted")
-    for each in removal.unknown:
-        print(f"not in this corpus: {each}")
+    for identity in removal.unknown:
+        print(f"not in this corpus: {identity}")
     for each in removal.orphans[:_SHOWN]:
         print(
             f"dropped before in favour of {each.matched_id}: {each.id} ({each.file} : {each.position}, {each.rule} {each.value:.3g})"

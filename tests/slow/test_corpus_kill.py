@@ -138,11 +138,8 @@ def write_both(folder: Path) -> None:
     texts += [f"{text_of(f'own {number}', 600)}{text_of('passage', 400)}\n{text_of('paragraph', 100)}" for number in range(20)]
     write(folder / "raw", "a.jsonl", mixed([{"text": text} for text in texts]))
     fresh = [edited(texts[number], number % 3) for number in range(60)] + [text_of(f"new {number}") for number in range(40)]
-    write(
-        folder / "new",
-        "b.jsonl",
-        [{"text": text} for text in [*fresh, *(edited(text, 1) for text in fresh[60:80]), *texts[-3:]]],
-    )
+    fresh += [edited(text, 1) for text in fresh[60:80]] + texts[-3:]
+    write(folder / "new", "b.jsonl", mixed([{"text": text} for text in fresh]))
 
 
 @pytest.mark.usefixtures("ray_session")

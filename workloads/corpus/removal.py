@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -102,7 +103,7 @@ def _fill(draft: Draft, corpus: Artifact, identities: frozenset[str]) -> Mapping
 
 
 def _holding(
-    corpus: Artifact, entry: FileEntry, identities: frozenset[str], wanted: pa.StringArray
+    corpus: Artifact, entry: FileEntry, identities: frozenset[str], wanted: pa.Array[Any]
 ) -> tuple[pa.Table, np.ndarray[tuple[int], np.dtype[np.bool_]]] | None:
     """A part and where it has one of the ids; None where it has none. A part in order of id need not be read for that
     where its range, which is written at its end, has none of them."""
@@ -122,7 +123,7 @@ def _ranges(metadata: pq.FileMetaData) -> list[tuple[str, str]]:
     return [(str(each.min), str(each.max)) for each in groups if each is not None and each.has_min_max]
 
 
-def _decisions(draft: Draft, corpus: Artifact, removed: pa.StringArray) -> list[Orphan]:
+def _decisions(draft: Draft, corpus: Artifact, removed: pa.Array[Any]) -> list[Orphan]:
     """Write the decisions with the removed documents' own changed; answers the copies dropped in their favour."""
     orphans: list[Orphan] = []
     for entry in corpus.entries("decisions/"):
@@ -145,8 +146,8 @@ def _account(draft: Draft, corpus: Artifact, removed: pa.Table, orphans: Sequenc
     names = sorted(str(each) for each in removed["id"].to_pylist())
     counts = dict(corpus.manifest.counts)
     counts["documents_kept"] -= removed.num_rows
-    counts["documents_heldout"] -= int(pc.sum(pc.equal(removed["split"], "heldout")).as_py() or 0)
-    counts["characters_kept"] -= int(pc.sum(removed["characters"]).as_py() or 0)
+    counts["documents_heldout"] -= removed["split"].to_pylist().count("heldout")
+    counts["characters_kept"] -= int(removed["characters"].to_numpy().sum())
     counts["documents_removed"] = counts.get("documents_removed", 0) + removed.num_rows
     draft.counts.update(counts)
     before = rebuild(Report, json.loads(corpus.read("report.json")))

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.artifacts import ArtifactStore
 from cluster.stage import StageContext
-from tests.workloads.corpus.dedup_texts import contents, edited, rows, spec, text_of, write
+from tests.workloads.corpus.dedup_texts import contents, edited, mixed, rows, spec, text_of, write
 from workloads.corpus.dedup import layout
 from workloads.corpus.stage import build_corpus
 
@@ -83,7 +83,8 @@ def test_the_same_corpus_with_many_partitions(tmp_path: Path, context: StageCont
     ]
     rng.shuffle(texts)
     for part in range(4):
-        write(tmp_path / "raw", f"{part}.jsonl", [{"text": text} for text in texts[part::4]])
+        records = [{"text": text} for text in texts[part::4]]
+        write(tmp_path / "raw", f"{part}.jsonl", records if part else mixed(records))
     whole = build_corpus(spec(), context)
     monkeypatch.setattr(layout, "_DOCUMENTS_PER_PARTITION", 40)
     elsewhere = replace(context, store=ArtifactStore(str(tmp_path / "elsewhere")))

@@ -102,7 +102,8 @@ def joined_marks(marks: Sequence[Any]) -> Any:
 
 def _marked(bitmap: Bits, keys: Rows) -> NDArray[np.bool_]:
     places = _place(len(bitmap).bit_length() + 2, keys)
-    return (bitmap[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)) & 1 > 0
+    bits: Bits = bitmap[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)
+    return np.equal(bits & np.uint8(1), 1)
 
 
 def describe_part(uri: str, path: str, number: int, room: int, layout: Layout, marks: Bits) -> list[object]:

@@ -20,8 +20,8 @@ References = list[Any]
 
 
 def find_shared(
-    blocks: Sequence[Any], fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
-) -> tuple[Sequence[Any], SharedText]:
+    blocks: list[Any], fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
+) -> tuple[list[Any], SharedText]:
     """The blocks without what is cut, and what was found. Does nothing where the recipe asks for neither."""
     if not spec.paragraph_characters and spec.passages == "off":
         return blocks, SharedText()
