@@ -32,6 +32,6 @@ def test_documents_are_taken_down(tmp_path: Path, context: StageContext, capsys:
 
 
 def test_ids_that_are_none_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "recipe.yaml").write_text("name: shop\n", encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text("name: shop\ncorpus: {}\n", encoding="utf-8")
     assert main(["corpus", "remove", str(tmp_path / "recipe.yaml"), "--ids", "abc"]) == 2
     assert "'abc' holds no document ids" in capsys.readouterr().err

@@ -103,7 +103,7 @@ def _fill(draft: Draft, corpus: Artifact, identities: frozenset[str]) -> Mapping
 
 
 def _holding(
-    corpus: Artifact, entry: FileEntry, identities: frozenset[str], wanted: pa.Array[Any]
+    corpus: Artifact, entry: FileEntry, identities: frozenset[str], wanted: "pa.Array[Any]"
 ) -> tuple[pa.Table, np.ndarray[tuple[int], np.dtype[np.bool_]]] | None:
     """A part and where it has one of the ids; None where it has none. A part in order of id need not be read for that
     where its range, which is written at its end, has none of them."""
@@ -123,7 +123,7 @@ def _ranges(metadata: pq.FileMetaData) -> list[tuple[str, str]]:
     return [(str(each.min), str(each.max)) for each in groups if each is not None and each.has_min_max]
 
 
-def _decisions(draft: Draft, corpus: Artifact, removed: pa.Array[Any]) -> list[Orphan]:
+def _decisions(draft: Draft, corpus: Artifact, removed: "pa.Array[Any]") -> list[Orphan]:
     """Write the decisions with the removed documents' own changed; answers the copies dropped in their favour."""
     orphans: list[Orphan] = []
     for entry in corpus.entries("decisions/"):

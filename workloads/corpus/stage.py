@@ -9,7 +9,6 @@ from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.corpus.extend import open_base
 from workloads.corpus.files import find_files
-from workloads.corpus.removal import read_ids, remove_documents
 from workloads.corpus.spec import CorpusSpec
 
 STAGE_VERSION = 2
@@ -23,7 +22,6 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     """
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
     base = open_base(spec.base, context)
-    takedown = read_ids(context.resolve(spec.removed)) if spec.removed else frozenset()
 
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
@@ -32,4 +30,10 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
 
     inputs = {"raw": found.fingerprint()} | ({"base": base.fingerprint} if base else {})
     artifact = run_stage(context, _NAME, "documents", Work("corpus", spec.identity(), inputs, STAGE_VERSION), build)
-    return remove_documents(artifact, takedown, context).artifact if takedown else artifact
+    return _without(artifact, spec, context) if spec.removed else artifact
+
+
+def _without(artifact: Artifact, spec: CorpusSpec, context: StageContext) -> Artifact:
+    from workloads.corpus.removal import read_ids, remove_documents  # its report takes Ray along
+
+    return remove_documents(artifact, read_ids(context.resolve(spec.removed)), context).artifact
