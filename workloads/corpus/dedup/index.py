@@ -26,15 +26,14 @@ from workloads.text.fold import fold
 
 Bits = NDArray[np.uint8]
 
-INDEX = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        pa.field("digest", pa.binary(16)),
-        pa.field("bands", pa.binary()),
-        pa.field("characters", pa.int32()),
-        pa.field("split", pa.string()),
-    ]
-)
+_FIELDS: list["pa.Field[Any]"] = [
+    pa.field("id", pa.string()),
+    pa.field("digest", pa.binary(16)),
+    pa.field("bands", pa.binary()),
+    pa.field("characters", pa.int32()),
+    pa.field("split", pa.string()),
+]
+INDEX = pa.schema(_FIELDS)
 _FOLDER, _DOCUMENTS = "index/", "documents/"
 _PART_BITS = 32  # of a row number: the place in its part
 _BITS_PER_KEY = 16  # one in 16 old keys passes by chance
@@ -103,7 +102,8 @@ def joined_marks(marks: Sequence[Any]) -> Any:
 def _marked(bitmap: Bits, keys: Rows) -> NDArray[np.bool_]:
     places = _place(len(bitmap).bit_length() + 2, keys)
     bits: Bits = bitmap[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)
-    return np.equal(bits & np.uint8(1), 1)
+    marked: NDArray[np.bool_] = bits & np.uint8(1) == 1
+    return marked
 
 
 def describe_part(uri: str, path: str, number: int, room: int, layout: Layout, marks: Bits) -> list[object]:
