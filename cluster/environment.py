@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 NODE_ADDRESS = "HANLIN_NODE_ADDRESS"
+LOOPBACK_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0" in a process with a private session: no worker could join there
 
 
 def ray_address() -> str:
@@ -95,11 +96,11 @@ def use_token_file(path: Path) -> None:
 
 
 def for_node(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a node's processes: this one's, less what names another cluster, and the node's own.
+    """The environment of a node's processes: this one's, less what belongs to another cluster, and the node's own.
 
     The code that runs here is found there too, installed or not.
     """
-    others = ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
+    others = ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE", LOOPBACK_SWITCH)
     kept = {name: value for name, value in os.environ.items() if name not in others}
     code = str(Path(__file__).resolve().parent.parent)
     folders = [code, *filter(None, kept.get("PYTHONPATH", "").split(os.pathsep))]

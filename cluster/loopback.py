@@ -10,19 +10,21 @@ from contextlib import contextmanager
 
 from cluster import environment
 
-_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # read once, at import, so it is set in both places
 _CONNECT_SECONDS = 1.0
 
 
 @contextmanager
 def loopback_only() -> Iterator[None]:
-    """For the time of the block, a Ray that this process starts or joins is on loopback."""
+    """For the time of the block, a Ray that this process starts or joins is on loopback.
+
+    Ray reads the variable once, at import, so the switch is set in both places.
+    """
     from ray._private import ray_constants
 
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        with environment.variable(_SWITCH, "0"):
+        with environment.variable(environment.LOOPBACK_SWITCH, "0"):
             yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before

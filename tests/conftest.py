@@ -17,6 +17,11 @@ settings.load_profile("hanlin")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a Ray come last: one that starts a session or cluster of its own needs a process without."""
+    items.sort(key=lambda item: "ray_session" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[Session]:
     """A private Ray with 4 logical processors, started once; it ends with the test run."""
