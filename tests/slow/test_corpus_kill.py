@@ -164,6 +164,22 @@ def test_workers_killed_in_every_step_change_nothing(
 
 
 @pytest.mark.timeout(1800)
+def test_the_same_bytes_from_any_number_of_workers(tmp_path: Path) -> None:
+    write_both(tmp_path)
+    found = []
+    for workers in (1, 2, 4):
+        recipe = tmp_path / f"{workers}.yaml"
+        values = {"name": "workers", "store": f"of-{workers}", "corpus": everything().to_json()}
+        recipe.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        command = [sys.executable, "-m", "app", "corpus", "run", str(recipe), "--cpus", str(workers)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found.append(ArtifactStore(str(tmp_path / f"of-{workers}")).ref("workers", "corpus"))
+    assert hashes(found[0]) == hashes(found[1]) == hashes(found[2])
+    assert found[0].manifest.counts["dropped_near_duplicate"] > 20
+
+
+@pytest.mark.timeout(1800)
 def test_a_corpus_larger_than_the_object_store_is_the_same(tmp_path: Path) -> None:
     """Ray's smallest object store, 75 MiB, against blocks of more than that: they spill."""
     folder = tmp_path / "raw"

@@ -19,6 +19,7 @@ def page(report: Report) -> str:
         _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
         _section("Sources", _sources(report.sources)),
+        _section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -130,6 +131,16 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str
     names = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table class="{kind}"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _shared(report: Report) -> str:
+    counts = report.counts
+    if not counts["shared_documents"]:
+        return ""
+    return (
+        f"<p>{counts['shared_paragraphs']:,} paragraphs and {counts['shared_passages']:,} passages: "
+        f"{counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
+    )
 
 
 def _samples(report: Report) -> str:

@@ -61,12 +61,14 @@ def test_stretches_shrink_to_whole_sentences() -> None:
     assert start >= stop
 
 
-def test_cuts_are_joined_and_leave_no_empty_lines() -> None:
+def test_cuts_are_joined_and_take_line_ends_along() -> None:
     cuts = np.array([(1, 0, 5, 9, 0, False), (1, 0, 0, 6, 0, True), (2, 0, 1, 2, 0, False)], CUT)
     merged, found = cuts_of_room(cuts)
     assert merged[["row", "start", "stop"]].tolist() == [(1, 0, 9), (2, 1, 2)]
     assert (found.paragraphs, found.passages, found.documents, found.characters) == (2, 1, 2, 10)
-    assert without("甲甲\n乙乙\n丙丙", np.array([3]), np.array([5])) == "甲甲\n丙丙"
+    text = "甲甲\n乙乙\n\n丙丙"
+    cut = [without(text, np.array([start]), np.array([stop])) for start, stop in ((0, 2), (3, 5), (7, 9), (1, 4), (0, 9))]
+    assert cut == ["乙乙\n\n丙丙", "甲甲\n\n丙丙", "甲甲\n乙乙\n", "甲乙\n\n丙丙", ""]
 
 
 def test_matches_become_passages() -> None:

@@ -87,10 +87,14 @@ def cut_block(block: pa.Table, cuts: Table, least: int) -> pa.Table:
 
 
 def without(text: str, starts: NDArray[np.integer], stops: NDArray[np.integer]) -> str:
-    """The text without these stretches, and without the empty lines that they leave."""
+    """The text without these stretches, which are in order; a line that is cut whole takes its line end along."""
     parts, at = [], 0
     for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+        if start == 0 or text[start - 1] == "\n":
+            if text[stop : stop + 1] == "\n":
+                stop += 1
+            elif stop == len(text):
+                start = max(start - 1, 0)
         parts.append(text[at:start])
         at = stop
-    parts.append(text[at:])
-    return "\n".join(line for part in ["".join(parts)] for line in part.split("\n") if line.strip())
+    return "".join([*parts, text[at:]])
