@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.commands import corpus_preview
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
+from app.commands.corpus_remove import add_ids, remove
 from app.pipeline import context_of, lazy_session
 from app.recipe import load_recipe
 from cluster.observe.progress import SilentReporter, open_reporter
@@ -50,6 +51,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "why", "say of documents, from the recipe's newest corpus, why they were kept, changed or dropped", _why, _add_documents
     ),
+    Action("remove", "take documents down from the newest corpus of a recipe", remove, add_ids),
 )
 
 

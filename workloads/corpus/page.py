@@ -16,6 +16,7 @@ _MOST_SOURCES = 60
 def page(report: Report) -> str:
     """The whole document; every text from outside is escaped."""
     parts = [
+        _history(report),
         _headline(report),
         _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
@@ -26,6 +27,7 @@ def page(report: Report) -> str:
             "Personal data and lexicon", compliance_sheet(report), "Documents that passed the rules; compliance.csv has all."
         ),
         _section("Personal data to look at", audit_samples(report), "Starred out; drawn by id, so the same in every run."),
+        _section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -41,6 +43,12 @@ def page(report: Report) -> str:
 def _section(title: str, body: str, note: str = "") -> str:
     explanation = f'<p class="note">{note}</p>' if note else ""
     return f"<section><h2>{title}</h2>{explanation}{body}</section>\n" if body else ""
+
+
+def _history(report: Report) -> str:
+    parts = [f"Extends corpus {escape(report.base)}: the figures are of the new documents."] if report.base else []
+    parts += [f"{report.removed:,} documents were taken down after these figures were made."] if report.removed else []
+    return f'<p class="note">{" ".join(parts)}</p>' if parts else ""
 
 
 def _headline(report: Report) -> str:
@@ -154,6 +162,16 @@ def _overlap(report: Report) -> str:
         rows.append((escape(each.set_name), *(f"{count:,}" for count in counts)))
     head = ("set", "items", "long enough to look for", "leaked", "documents that quote one", "only their source", "in part")
     return _table(head, rows, "overlap") if rows else ""
+
+
+def _shared(report: Report) -> str:
+    counts = report.counts
+    if not counts["shared_documents"]:
+        return ""
+    return (
+        f"<p>{counts['shared_paragraphs']:,} paragraphs and {counts['shared_passages']:,} passages: "
+        f"{counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
+    )
 
 
 def _samples(report: Report) -> str:

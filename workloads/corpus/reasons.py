@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from cluster.manifest import Json
 from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.decontamination.hits import CONTAMINATED
-from workloads.corpus.dedup.fates import EXACT, NEAR
+from workloads.corpus.dedup.fates import EXACT, NEAR, SHARED
 from workloads.text.rules import RULE_NAMES, RULES
 
-REASONS: tuple[str, ...] = (*RULE_NAMES, PERSONAL, LEXICON, CONTAMINATED, EXACT, NEAR)
+REASONS: tuple[str, ...] = (*RULE_NAMES, PERSONAL, LEXICON, CONTAMINATED, EXACT, NEAR, SHARED)
 
 _RULES = {rule.name: rule.meaning for rule in RULES}
 _OTHERS = {
@@ -17,6 +17,7 @@ _OTHERS = {
     CONTAMINATED: "holds at least {decontamination[min_share]:.0%} of an item of an evaluation set, choices included",
     EXACT: "equal to another but for script, width, punctuation and space",
     NEAR: "shares at least {duplicates[threshold]:.0%} of its 5-grams with another",
+    SHARED: "of its text, shared with others, fewer than {rules[length]:g} characters are its own",
 }
 
 

@@ -9,6 +9,7 @@ from workloads.corpus.calibrate import Calibrated
 from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.compliance import Audit, ComplianceLine, compliance_lines
 from workloads.corpus.decontamination.overlap import Overlap
+from workloads.corpus.dedup.cuts import SharedText
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
@@ -70,13 +71,21 @@ class Report:
     overlap: tuple[Overlap, ...]
     compliance: tuple[ComplianceLine, ...]
     audits: Mapping[str, tuple[Audit, ...]]
+    base: str = ""  # fingerprint of the corpus that this one extends; the figures are of the new documents
+    removed: int = 0  # documents taken down since the figures were made
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def build_report(
-    name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Calibrated, ...] = (), overlap: tuple[Overlap, ...] = ()
+    name: str,
+    spec: CorpusSpec,
+    tally: Tally,
+    shared: SharedText,
+    calibrated: tuple[Calibrated, ...] = (),
+    overlap: tuple[Overlap, ...] = (),
+    base: str = "",
 ) -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
@@ -86,7 +95,7 @@ def build_report(
     return Report(
         name=name,
         spec=spec.identity(),
-        counts=_counts(tally),
+        counts={**_counts(tally), **shared.counts()},
         waterfall=tuple(Step(reason, dropped[reason], dropped_characters[reason]) for reason in REASONS),
         sources=_sources(tally),
         lengths=_lengths(tally),
@@ -96,6 +105,7 @@ def build_report(
         overlap=overlap,
         compliance=compliance_lines(tally.findings),
         audits={kind: tuple(tally.findings.audits[kind]) for kind in KIND_NAMES if kind in tally.findings.audits},
+        base=base,
     )
 
 

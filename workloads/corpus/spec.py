@@ -41,6 +41,15 @@ class CorpusSpec(Spec):
     heldout_share: float = Field(
         default=0.02, ge=0, lt=1, description="share of documents held out for evaluation (at least one)"
     )
+    base: str = Field(
+        default="",
+        description="a corpus to extend (name of its run, fingerprint or URI): `inputs` are new beside it, and copies of what "
+        "it holds are dropped",
+    )
+    removed: str = Field(
+        default="",
+        description="a file of document ids, one a line, that are taken down: they leave the corpus once it is built",
+    )
     split_bytes: int = Field(
         default=64 << 20, ge=1 << 10, description="a larger file is read by several tasks, if it can be cut"
     )
@@ -61,8 +70,10 @@ class CorpusSpec(Spec):
         decontamination = self.decontamination.model_copy(update={"sets": sets})
         lists = {"files": tuple(map(resolve, self.lexicon.files)), "exceptions": tuple(map(resolve, self.lexicon.exceptions))}
         changed = {"decontamination": decontamination, "lexicon": self.lexicon.model_copy(update=lists)}
-        return self.model_copy(update={"inputs": inputs, **changed})
+        removed = resolve(self.removed) if self.removed else ""
+        return self.model_copy(update={"inputs": inputs, "removed": removed, **changed})
 
     def identity(self) -> dict[str, Json]:
-        """What the corpus depends on: all but how the reading is spread."""
-        return {key: value for key, value in self.to_json().items() if key != "split_bytes"}
+        """What the corpus depends on: all but how the reading is spread, and what is given by content (base) or is done
+        to the corpus when it is there (removed)."""
+        return {key: value for key, value in self.to_json().items() if key not in ("split_bytes", "base", "removed")}

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError, InputError
+from workloads.corpus.parts import may_hold
 from workloads.corpus.reasons import explain
 from workloads.corpus.spec import CorpusSpec
 from workloads.text.personal.mask import shown
@@ -119,7 +120,7 @@ def _matched(reader: "_Reader", identity: str) -> Other | None:
 
 
 class _Reader:
-    """Rows of a corpus artifact's tables. Parts are cut by ranges of the id, so that one id needs one part."""
+    """Rows of a corpus artifact's tables."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
@@ -131,11 +132,8 @@ class _Reader:
 
     def rows(self, folder: str, identity: str) -> list[dict[str, Any]]:
         """All rows with this id."""
-        names = [entry.path for entry in self.artifact.entries(f"{folder}/")]
-        if not names:
-            return []
-        table = self._table(names[int(identity[:8], 16) * len(names) >> 32])
-        return table.filter(pc.field("id") == identity).to_pylist()
+        entries = [entry for entry in self.artifact.entries(f"{folder}/") if may_hold(self.artifact, entry, (identity,))]
+        return [row for each in entries for row in self._table(each.path).filter(pc.field("id") == identity).to_pylist()]
 
     def scan(self, folder: str, where: pc.Expression) -> list[dict[str, Any]]:
         """All rows of a folder for which this holds."""

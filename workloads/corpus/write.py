@@ -1,6 +1,6 @@
 """The artifact's tables: documents and decisions in order of id, bad records in order of file and position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from cluster import storage
 from cluster.storage import Location
 from workloads.corpus.dedup.fates import Survey, decide
+from workloads.corpus.dedup.index import INDEX
 from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, columns, start, start_parts
 from workloads.corpus.tables import DECISIONS, DOCUMENTS, LEXICON_HITS, QUARANTINE, in_order, is_empty, texts, to_table, where
@@ -21,29 +22,45 @@ _BEGINNING = 80  # characters of a dropped document
 _ROW_GROUP = 4096
 
 
-def write_all(blocks: Sequence[Any], fates: Sequence[Any], kept: Survey, heldout: int, read: int, folder: Location) -> None:
-    """Write `documents/`, `decisions/` and `quarantine/` below `folder`. How many files is decided by the data alone."""
+def write_all(
+    blocks: Sequence[Any],
+    fates: Sequence[Any],
+    kept: Survey,
+    heldout: int,
+    read: int,
+    folder: Location,
+    there: Mapping[str, int],
+) -> None:
+    """Write `documents/`, `index/` (row by row beside them), `decisions/` and `quarantine/` below `folder`. How many files is
+    decided by the data alone. `there`: how many parts of each are in the folder already."""
     size = 3 * kept.characters
     parts = -(-size // max(_LEAST_PART, min(_LARGEST_PART, size // _PARTS))) or 1
     decided = list(zip(blocks, fates, strict=True))
-    written = _write(decided, folder / "documents", parts, documents_of_block, "id", heldout)
-    written += _write(decided, folder / "decisions", 1 + read // _DECISIONS_PER_PART, decisions_of_block, "id")
-    written += _write([(block,) for block in blocks], folder / "quarantine", 1, bad_records_of_block, "file")
+    several = 1 + read // _DECISIONS_PER_PART
+
+    def write(name: str, parts: int, divide: Any, *arguments: Any, first: str = "id") -> list[Any]:
+        return _write(decided, folder / name, range(there.get(name, 0), there.get(name, 0) + parts), divide, first, *arguments)
+
+    written = write("documents", parts, documents_of_block, heldout) + write("index", parts, index_of_block, heldout)
+    written += write("decisions", several, decisions_of_block) + write("quarantine", 1, bad_records_of_block, first="file")
     for _ in collect(written):
         pass
 
 
-def write_hits(blocks: Sequence[Any], fates: Sequence[Any], read: int, folder: Location) -> None:
+def write_hits(blocks: Sequence[Any], fates: Sequence[Any], read: int, folder: Location, there: Mapping[str, int]) -> None:
     """Write `lexicon_hits/`."""
-    decided = list(zip(blocks, fates, strict=True))
-    for _ in collect(_write(decided, folder / "lexicon_hits", 1 + read // _DECISIONS_PER_PART, hits_of_block, "id")):
+    decided, first = list(zip(blocks, fates, strict=True)), there.get("lexicon_hits", 0)
+    numbers = range(first, first + 1 + read // _DECISIONS_PER_PART)
+    for _ in collect(_write(decided, folder / "lexicon_hits", numbers, hits_of_block, "id")):
         pass
 
 
-def _write(blocks: Sequence[Any], folder: Location, parts: int, divide: Any, first: str, *arguments: Any) -> list[Any]:
-    """`blocks`: for each the references that `divide` takes first."""
-    pieces = columns([start_parts(divide, parts, parts, *each, *arguments) for each in blocks])
-    names = [(folder / f"part-{index:05d}.parquet").uri for index in range(parts)]
+def _write(
+    decided: Sequence[tuple[Any, Any]], folder: Location, numbers: range, divide: Any, first: str, *arguments: Any
+) -> list[Any]:
+    """`decided`: blocks and their fates."""
+    pieces = columns([start_parts(divide, len(numbers), len(numbers), *each, *arguments) for each in decided])
+    names = [(folder / f"part-{number:05d}.parquet").uri for number in numbers]
     return [start(write_part, name, first, *piece) for name, piece in zip(names, pieces, strict=True)]
 
 
@@ -52,17 +69,29 @@ def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
     table = pa.concat_tables(pieces)
     keys = [key for key in (first, "file", "position", "start", "category", "word") if key in table.schema.names]
     table = in_order(table, *((key, "ascending") for key in dict.fromkeys(keys)))
-    with storage.open_output(storage.locate(uri)) as stream:
-        pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
+    write_table(storage.locate(uri), table)
     return int(table.num_rows)
 
 
+def write_table(file: Location, table: pa.Table) -> None:
+    with storage.open_output(file) as stream:
+        pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
+
+
 def documents_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) -> list[pa.Table]:
+    return _by_id(_kept(block, fates, heldout).select(DOCUMENTS.names).cast(DOCUMENTS), parts)
+
+
+def index_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) -> list[pa.Table]:
+    table = _kept(block.drop_columns(["text"]), fates, heldout)
+    return _by_id(table.select(INDEX.names).cast(INDEX), parts)
+
+
+def _kept(block: pa.Table, fates: Table, heldout: int) -> pa.Table:
     table = decide(block, fates)
     table = where(table, table["kept"].to_numpy())
     split = np.where(table["lot"].to_numpy() < heldout, "heldout", "train")
-    table = table.append_column("split", pa.array(split, pa.string())).select(DOCUMENTS.names).cast(DOCUMENTS)
-    return _by_id(table, parts)
+    return table.append_column("split", pa.array(split, pa.string()))
 
 
 def decisions_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
@@ -86,7 +115,7 @@ def hits_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
     return _by_id(to_table(rows, LEXICON_HITS), parts)
 
 
-def bad_records_of_block(parts: int, block: pa.Table) -> list[pa.Table]:
+def bad_records_of_block(parts: int, block: pa.Table, _fates: Table) -> list[pa.Table]:
     table = where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"])
     return [table.rename_columns(QUARANTINE.names).cast(QUARANTINE)] * parts
 

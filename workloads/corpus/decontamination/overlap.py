@@ -1,6 +1,6 @@
-"""The overlap report: per evaluation set, which of its items stand in the corpus, and where (overlap/part-00000.parquet)."""
+"""The overlap report: per evaluation set, which of its items stand in the corpus, and where (overlap/)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,26 @@ class Overlap:
     partly: int
 
 
-def find_overlap(blocks: Sequence[Any], decontaminator: Decontaminator, folder: Location) -> tuple[Overlap, ...]:
-    """Write every overlap, a document and an item a row, and answer the report by set."""
+@dataclass(frozen=True)
+class Overlaps:
+    """Every overlap, a document and an item a row, and the report by set."""
+
+    table: pa.Table
+    lines: tuple[Overlap, ...]
+
+
+def find_overlap(blocks: Sequence[Any], decontaminator: Decontaminator) -> Overlaps:
+    """Gather what the blocks hold of the items."""
     found = pa.concat_tables(collect([start(overlaps_of_block, block) for block in blocks]))
     found = found.take(pc.sort_indices(found, [("item", "ascending"), ("id", "ascending"), ("row", "ascending")]))
     names = pa.array([decontaminator.items[item].name for item in found["item"].to_pylist()], pa.string())
-    with storage.open_output(folder / "overlap/part-00000.parquet") as stream:
-        pq.write_table(found.drop_columns(["row"]).append_column("name", names), stream, compression="zstd")
-    return count_overlap(found, decontaminator)
+    return Overlaps(found.drop_columns(["row"]).append_column("name", names), count_overlap(found, decontaminator))
+
+
+def write_overlap(overlaps: Overlaps, folder: Location, there: Mapping[str, int]) -> None:
+    """`there`: parts that the folder has already."""
+    with storage.open_output(folder / f"overlap/part-{there.get('overlap', 0):05d}.parquet") as stream:
+        pq.write_table(overlaps.table, stream, compression="zstd")
 
 
 def overlaps_of_block(block: pa.Table) -> pa.Table:

@@ -15,6 +15,7 @@ from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, texts, where
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
+SHARED = "shared_text"  # too little is left of it once what others have too is cut
 IS_KEPT, IS_EXACT, IS_NEAR = 0, 1, 2
 _RULES = np.array(["", EXACT, NEAR], dtype=object)
 
@@ -45,7 +46,7 @@ def decide(block: pa.Table, fates: Table) -> pa.Table:
     matched = np.array(texts(table, "matched"), dtype=object) if named else np.full(len(rules), "", dtype=object)
     sizes = np.ones(len(rules), np.int32)
     drawn = lots(np.array(texts(table, "id"), "S20"))
-    stages = np.where(rules == "", "kept", "rules").astype(object)
+    stages = np.select([rules == "", rules == SHARED], ["kept", "duplicates"], "rules").astype(object)
     for check in (PERSONAL, LEXICON, CONTAMINATED):
         stages[rules == check] = check
     here, there = _matches(table["row"].to_numpy(), fates)
@@ -114,8 +115,13 @@ def survey(blocks: Sequence[Any], fates: Sequence[Any]) -> Survey:
     )
 
 
+def lots_below(share: float) -> int:
+    """Lots below this number are held out where a corpus is extended, which has held-out documents already."""
+    return round(share * WHOLE)
+
+
 def heldout_below(share: float, kept: Survey) -> int:
     """Lots below this number are held out: about `share` of the documents, at least one, and never all."""
     if kept.documents < 2:
         return 0
-    return min(max(round(share * WHOLE), kept.smallest + 1), kept.largest)
+    return min(max(lots_below(share), kept.smallest + 1), kept.largest)
