@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError, InputError
+from workloads.corpus.checks import PERSONAL
+from workloads.corpus.dedup.fates import EXACT, NEAR
 from workloads.corpus.parts import may_hold
 from workloads.corpus.reasons import explain
 from workloads.corpus.spec import CorpusSpec
@@ -99,7 +101,7 @@ def _explained(reader: "_Reader", row: Mapping[str, Any]) -> Answer:
         stage=row["stage"],
         rule=row["rule"],
         value=row["value"],
-        threshold=row["threshold"] if row["rule"] else None,
+        threshold=_threshold(row, reader.spec),
         meaning=explain(row["rule"], reader.artifact.manifest.spec),
         split=document["split"] if document else "",
         lines_removed=row["lines_removed"],
@@ -109,6 +111,13 @@ def _explained(reader: "_Reader", row: Mapping[str, Any]) -> Answer:
         beginning=shown(document["text"], _BEGINNING) if document else row["beginning"],
         matched=_matched(reader, row["matched_id"]) if row["matched_id"] else None,
     )
+
+
+def _threshold(row: Mapping[str, Any], spec: CorpusSpec) -> float | None:
+    """What the value was held against; None where there is no such number."""
+    if row["kept"] or row["rule"] in (EXACT, PERSONAL):
+        return None
+    return spec.duplicates.threshold if row["rule"] == NEAR else float(row["threshold"])
 
 
 def _matched(reader: "_Reader", identity: str) -> Other | None:

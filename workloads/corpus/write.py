@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import ray
 
 from cluster import storage
 from cluster.storage import Location
@@ -20,6 +21,7 @@ _LEAST_PART, _LARGEST_PART, _PARTS = 2 << 20, 256 << 20, 64  # bytes of text in 
 _DECISIONS_PER_PART = 1_000_000
 _BEGINNING = 80  # characters of a dropped document
 _ROW_GROUP = 4096
+_GIVE_UP_SECONDS = 60.0
 
 
 def write_all(
@@ -43,16 +45,24 @@ def write_all(
 
     written = write("documents", parts, documents_of_block, heldout) + write("index", parts, index_of_block, heldout)
     written += write("decisions", several, decisions_of_block) + write("quarantine", 1, bad_records_of_block, first="file")
-    for _ in collect(written):
-        pass
+    _finish(written)
 
 
 def write_hits(blocks: Sequence[Any], fates: Sequence[Any], read: int, folder: Location, there: Mapping[str, int]) -> None:
     """Write `lexicon_hits/`."""
     decided, first = list(zip(blocks, fates, strict=True)), there.get("lexicon_hits", 0)
     numbers = range(first, first + 1 + read // _DECISIONS_PER_PART)
-    for _ in collect(_write(decided, folder / "lexicon_hits", numbers, hits_of_block, "id")):
-        pass
+    _finish(_write(decided, folder / "lexicon_hits", numbers, hits_of_block, "id"))
+
+
+def _finish(written: Sequence[Any]) -> None:
+    """Wait until all is written. Where one cannot be, the others end first: none may write into a folder that is given up."""
+    try:
+        for _ in collect(written):
+            pass
+    except BaseException:
+        ray.wait(list(written), num_returns=len(written), timeout=_GIVE_UP_SECONDS, fetch_local=False)
+        raise
 
 
 def _write(

@@ -111,7 +111,7 @@ def test_hits_of_the_lexicon_and_the_sheet(raw: Path, context: StageContext) -> 
     artifact = build(context, lexicon={"files": ["words.csv"], "context": 3})
     hits = table(artifact, "lexicon_hits")
     assert sorted((row["position"], row["category"], row["word"], row["context"]) for row in hits) == [
-        (3, "涉赌", "赌博", "。嚴禁賭博，代开"),
+        (3, "涉赌", "赌博", "。嚴禁賭博，补开"),
         (3, "涉赌", "赌博", "发票，赌博害人。"),
         (3, "营销", "发票", "，补开发票，赌博"),
         (4, "涉赌", "赌博", ">，谈赌博。"),

@@ -21,12 +21,12 @@ Rows = list[tuple[Any, ...]]
 
 
 def rows_of(path: Path, split_bytes: int, **options: Any) -> tuple[Rows, int]:
-    """Every row without its number, in the order of the numbers; and how many pieces were read."""
+    """Every row without its number and what is no number, in order; and how many pieces were read."""
     tasks = plan(find_files(((InputSpec(path="x", **options), str(path)),)).files, split_bytes)
     pieces = [piece for task in tasks for piece in task]
     table = pa.concat_tables([table for piece in pieces for table in read_piece(piece, Limits(5000))]).sort_by("row")
     assert len(set(table["row"].to_pylist())) == table.num_rows
-    return list(zip(*table.drop_columns(["row"]).to_pydict().values(), strict=True)), len(pieces)
+    return list(zip(*table.drop_columns(["row", "date", "score"]).to_pydict().values(), strict=True)), len(pieces)
 
 
 def texts(count: int) -> list[str]:
