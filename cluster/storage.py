@@ -1,4 +1,5 @@
-"""Places named by URI (local path, s3://, gs://, hdfs://) through pyarrow.fs: read, list, write whole files, hash.
+"""Places named by URI (local path, s3://, gs://, hdfs://, and http(s):// to read) through pyarrow.fs: read, list, write
+whole files, hash.
 
 Not for artifacts (see artifacts.py), and not for streaming a corpus: Ray Data reads through `Location.filesystem` itself.
 """
@@ -41,7 +42,8 @@ class Location:
 
     @property
     def name(self) -> str:
-        return self.path.rstrip("/").rsplit("/", 1)[-1]
+        path = self.path.partition("?")[0] if self.path.startswith(("http://", "https://")) else self.path
+        return path.rstrip("/").rsplit("/", 1)[-1]
 
     @property
     def is_local(self) -> bool:
@@ -73,6 +75,10 @@ def locate(uri: str) -> Location:
         raise StorageError(
             "the URI carries a user name or password", "credentials belong to the environment", "take them out of the URI"
         )
+    if uri.startswith(("http://", "https://")):
+        from cluster.web import web_filesystem  # its client takes a while to import, and few need it
+
+        return Location(web_filesystem(), uri, uri)
     if uri.startswith("file://"):
         return locate(unquote(urlsplit(uri).path))
     try:
@@ -82,7 +88,7 @@ def locate(uri: str) -> Location:
     except (ValueError, OSError, ImportError) as error:
         raise StorageError(
             f"cannot open {uri.partition('?')[0]} ({error})",
-            "allowed are a local path, s3://, gs:// and hdfs://",
+            "allowed are a local path, s3://, gs://, hdfs:// and, to read, http(s)://",
             "check the spelling and the credentials",
         ) from error
     return Location(filesystem, path, uri)
@@ -126,6 +132,13 @@ def kind_of(location: Location) -> str:
     with plain_errors("looking at", location):
         info = location.filesystem.get_file_info(location.path)
     return {fs.FileType.File: "file", fs.FileType.Directory: "folder"}.get(info.type, "absent")
+
+
+def stat(file: Location) -> FileStat | None:
+    """Size and time of change of a file, with its name as path; None where there is none."""
+    with plain_errors("looking at", file):
+        info = file.filesystem.get_file_info(file.path)
+    return FileStat(file.name, info.size, info.mtime_ns or 0) if info.type == fs.FileType.File else None
 
 
 def list_files(folder: Location) -> list[FileStat]:

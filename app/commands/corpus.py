@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.commands import corpus_preview
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
 from app.commands.corpus_remove import add_ids, remove
 from app.pipeline import context_of, lazy_session
@@ -33,6 +34,7 @@ def _run(options: argparse.Namespace) -> None:
 ACTIONS: tuple[Action, ...] = (
     Action("run", "run the corpus stage of a recipe", _run),
     Action("remove", "take documents down from the newest corpus of a recipe", remove, add_ids),
+    Action("preview", "show what each rule would drop, on a sample", corpus_preview.run, corpus_preview.add_arguments),
 )
 
 

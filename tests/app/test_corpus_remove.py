@@ -9,7 +9,7 @@ from app.cli import main
 from cluster.artifacts import ArtifactStore
 from cluster.stage import StageContext
 from tests.workloads.corpus.dedup_texts import rows, spec, text_of, write
-from workloads.corpus.read import document_id
+from workloads.corpus.reading.read import document_id
 from workloads.corpus.stage import build_corpus
 
 

@@ -126,7 +126,7 @@ def killed_twice(folder: str) -> Any:
 
 def everything(base: str = "", folder: str = "raw") -> CorpusSpec:
     duplicates = {"paragraph_characters": 60, "passages": "cut"}
-    values = {"inputs": [folder], "base": base, "duplicates": duplicates, "min_variety": 0, "split_bytes": 30_000}
+    values = {"inputs": [folder], "base": base, "duplicates": duplicates, "split_bytes": 30_000}
     return CorpusSpec.model_validate(values)
 
 
@@ -192,7 +192,7 @@ def test_a_corpus_larger_than_the_object_store_is_the_same(tmp_path: Path) -> No
     found = []
     for store, size in (("large", 2 << 30), ("small", 80 << 20)):
         recipe = tmp_path / f"{store}.yaml"
-        recipe.write_text(f"name: spill\nstore: {store}\ncorpus: {{inputs: [raw/], min_variety: 0}}\n", encoding="utf-8")
+        recipe.write_text(f"name: spill\nstore: {store}\ncorpus: {{inputs: [raw/]}}\n", encoding="utf-8")
         program = (
             f"import runpy, sys, cluster.session as s; s._OBJECT_STORE_BYTES = {size}; "
             f"sys.argv = ['corpus', {str(recipe)!r}]; runpy.run_module('workloads.corpus', run_name='__main__')"

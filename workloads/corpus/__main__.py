@@ -1,4 +1,4 @@
-"""Build the corpus of a recipe: `python -m workloads.corpus recipe.yaml [--set corpus.min_characters=50] [--address host:port]`."""
+"""Build the corpus of a recipe: `python -m workloads.corpus recipe.yaml [--set corpus.rules.length=50] [--address host:port]`."""
 
 import sys
 

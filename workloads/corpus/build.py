@@ -17,10 +17,10 @@ from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.dedup.index import Base
 from workloads.corpus.dedup.shared import find_shared
 from workloads.corpus.extend import added_up, take_over
-from workloads.corpus.files import Found
 from workloads.corpus.flow import clean_blocks, read_blocks
 from workloads.corpus.page import page
-from workloads.corpus.plan import plan
+from workloads.corpus.reading.files import Found
+from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
@@ -35,7 +35,7 @@ def fill(
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
-    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.max_line_bytes, progress.read)
+    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.reading.limits(), progress.read)
     progress.at("counting lines")
     recurring = (
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
@@ -44,7 +44,7 @@ def fill(
     blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
-    blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, spec.min_characters)
+    blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
     kept = survey(blocks, fates)
     progress.at("writing")
     heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
@@ -81,7 +81,9 @@ def _refuse_nothing(tally: Tally, found: Found, must_keep: bool) -> None:
     if not tally.kept and must_keep:
         reasons = ", ".join(f"{count} by {rule}" for rule, count in tally.dropped().most_common(3))
         raise InputError(
-            f"none of {tally.read} documents is left ({reasons})", "at least one document", "lower the thresholds in `corpus`"
+            f"none of {tally.read} documents is left ({reasons})",
+            "at least one document",
+            "loosen the thresholds in `corpus.rules`",
         )
 
 

@@ -102,6 +102,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "characters_kept": _characters(tally, KEPT),
         **{f"dropped_{reason}": dropped[reason] for reason in REASONS},
         "lines_removed": tally.cleaning["lines_removed"],
+        "lines_repaired": tally.cleaning["lines_repaired"],
         "masked_mobile": tally.cleaning["mobiles"],
         "masked_email": tally.cleaning["emails"],
         "masked_id_card": tally.cleaning["id_cards"],

@@ -8,7 +8,7 @@ from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.corpus.extend import open_base
-from workloads.corpus.files import find_files
+from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 
 STAGE_VERSION = 2

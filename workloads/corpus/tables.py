@@ -26,6 +26,7 @@ READ = _schema(
     pa.field("text", pa.string()),  # normalised; a sample or an explanation where `problem` is set
     pa.field("characters_read", pa.int32()),
     pa.field("problem", pa.string()),  # empty for a document; else why the record is bad
+    pa.field("lines_repaired", pa.int32()),  # read with the wrong encoding by whoever wrote the file, and set right
     pa.field("date", pa.float64()),  # seconds since 1970; not a number where the record has none
     pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
 )
@@ -63,6 +64,7 @@ DECISIONS = _schema(
     pa.field("kept", pa.bool_()),
     pa.field("matched_id", pa.string()),
     pa.field("lines_removed", pa.int32()),
+    pa.field("lines_repaired", pa.int32()),
     pa.field("masked", pa.int32()),
 )
 

@@ -115,7 +115,7 @@ def _count(tally: Tally, row: dict[str, object], heldout: int) -> None:
     tally.cleaning["characters_read"] += int(str(row["characters_read"]))
     if row["kept"]:
         tally.cleaning["documents_heldout"] += int(str(row["lot"])) < heldout
-        for name in ("lines_removed", "mobiles", "emails", "id_cards"):
+        for name in ("lines_removed", "lines_repaired", "mobiles", "emails", "id_cards"):
             tally.cleaning[name] += int(str(row[name]))
         return
     found = tally.samples.setdefault(rule, [])

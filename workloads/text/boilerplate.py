@@ -7,6 +7,12 @@ corpus stage counts (workloads/corpus/recurring.py) and hands in. A whole line g
 import re
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.text.codes import Codes
+from workloads.text.lines import short_lines
+
 MAX_LINE = 80
 """Characters; a longer line is prose and is never taken for boilerplate."""
 
@@ -46,11 +52,12 @@ _WHOLE_LINE = (
     r"(?:本站|本网站|本网)(?:所有|部分)?(?:内容|文章|资源|图片)[^。]{0,20}(?:来自|来源于|转载自|均为)[^。]{0,30}。?",
 )
 _BOILERPLATE = re.compile("|".join(f"(?:{pattern})" for pattern in _WHOLE_LINE), re.IGNORECASE)
-_LIKELY = re.compile(  # a word of which every pattern needs one: most lines are done with this search
-    "首页|主页|返回|回到|地图|窗口|打印|位置|点击|点此|展开|收起|查看|阅读|加载|显示|浏览|版权|著作权|[Cc]opyright|COPYRIGHT|©|[Rr]eserved|RESERVED|ICP|安备"
+_WORDS = (  # of which every pattern needs one: most lines are done with this search
+    "首页|主页|返回|回到|地图|窗口|打印|位置|点击|点此|展开|收起|查看|阅读|加载|显示|浏览|版权|著作权|Copyright|copyright|COPYRIGHT|©|Reserved|reserved|RESERVED|ICP|安备"
     "|转载|不得|禁止|严禁|谢绝|分享|转发|扫|长按|识别|关注|订阅|编辑|责编|访问|评论|点赞|上一|下一|相关|推荐|热门|延伸|猜你|更多|声明|本站"
     "|本网|登录|注册|联系我们|关于我们|打赏|举报|收藏|产品|服务|新闻|来源|稿源|作者|记者|发布|更新|校对|审核"
 )
+_LIKELY = re.compile(_WORDS)
 _STRUCTURE = re.compile(  # headings, list marks, markup, speakers, whole sentences: they recur rightly
     r"\s*(?:[#|<>]|```|~~~|[-=*_]{3,}|第\s*[〇零一二三四五六七八九十百千\d]{1,6}\s*[编編篇章节節条條款项項回卷部則则]"
     r"|[（(]?[一二三四五六七八九十\d]{1,3}[）)、.．]|[^\s，。：:]{1,8}[：:]|.*[。！？!?…”’」』]$)"
@@ -69,6 +76,27 @@ def can_recur(line: str) -> bool:
     return 2 <= len(line) <= MAX_LINE and any(c.isalpha() for c in line) and not _STRUCTURE.match(line)
 
 
+def strip_column(texts: Codes, seeds: NDArray[np.uint64], recurring: NDArray[np.uint64]) -> tuple[list[str], NDArray[np.int64]]:
+    """Each text without its boilerplate lines, and how many went. `recurring`: the keys, sorted, of the lines that recur,
+    each made with its text's seed (see lines.py). What `strip_boilerplate` gives for every text."""
+    lines = short_lines(texts, seeds, MAX_LINE, tuple(_WORDS.split("|")))
+    recurs = np.isin(lines.keys, recurring)
+    lost: dict[int, list[int]] = {}
+    for place in np.flatnonzero(lines.likely | recurs).tolist():
+        line = lines.text(place)
+        if (lines.likely[place] and is_boilerplate(line)) or (recurs[place] and can_recur(line)):
+            lost.setdefault(int(lines.texts[place]), []).append(int(lines.numbers[place]))
+    kept = [_without(text, lost[index]) if index in lost else text for index, text in enumerate(texts)]
+    return kept, np.array([len(lost.get(index, ())) for index in range(len(kept))], np.int64)
+
+
+def _without(text: str, lost: list[int]) -> str:
+    lines = text.split("\n")
+    for number in reversed(lost):
+        del lines[number]
+    return _joined(lines)
+
+
 def strip_boilerplate(text: str, recurs: Callable[[str], bool] | None = None) -> tuple[str, int]:
     """The text without its boilerplate lines, and how many went. `recurs` tells of a stripped line whether it recurs."""
     lines = text.split("\n")
@@ -76,4 +104,8 @@ def strip_boilerplate(text: str, recurs: Callable[[str], bool] | None = None) ->
     removed = len(lines) - len(kept)
     if not removed:
         return text, 0
-    return re.sub("\n{3,}", "\n\n", "\n".join(kept)).strip("\n "), removed
+    return _joined(kept), removed
+
+
+def _joined(lines: list[str]) -> str:
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n ")

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from workloads.text.codes import Codes, Offsets
+
 Hashes = NDArray[np.uint64]
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd; 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
@@ -28,6 +30,13 @@ def shingle_hashes(text: str, length: int = 5) -> Hashes:
     hashes *= _MIX
     hashes ^= hashes >> np.uint64(31)
     return hashes
+
+
+def shingle_column(codes: Codes, length: int = 5) -> tuple[Hashes, Offsets]:
+    """What `shingle_hashes` gives for each text of a column, one after the other, and where those of each begin."""
+    from workloads.text.kernels.shingles import hash_shingles
+
+    return hash_shingles(codes.points, codes.offsets, length)
 
 
 def shingle_set(text: str, length: int = 5) -> Hashes:

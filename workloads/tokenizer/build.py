@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterator
 
-import pyarrow.compute as pc
-
 from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.errors import InputError
@@ -80,10 +78,10 @@ def fill_tokens(spec: TokensSpec, corpus: Artifact, tokenizer: Artifact, reporte
     dtype = token_type(vocabulary)
     packers = {split: RowPacker(draft.location, split, spec.sequence_length, dtype) for split in (TRAIN, HELDOUT)}
     documents, total = 0, corpus.manifest.counts.get("documents_kept", 0)
-    for table in encode_corpus(corpus, tokenizer_json, dtype):
+    for tables in encode_corpus(corpus, tokenizer_json, dtype):
         for split, packer in packers.items():
-            packer.add(table.filter(pc.field("split") == split))
-        documents += table.num_rows
+            packer.add(tables[split])
+            documents += tables[split].num_rows
         reporter.advance("tokens", documents, total, tokens_packed=sum(packer.tokens for packer in packers.values()))
     for packer in packers.values():
         packer.close()

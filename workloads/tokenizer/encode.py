@@ -1,106 +1,127 @@
-"""Encode a corpus with Ray Data: documents to token sequences, in the order of the corpus whatever the parallelism.
+"""Encode a corpus by Ray tasks: documents to token sequences, in the order of the corpus whatever the parallelism.
 
-Not for rows: see pack.py.
+Not for the encoding itself (encoding/) or for rows (pack.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import ray.data
+import ray
 from ray.exceptions import RayError
-from tokenizers import Tokenizer
 
 from cluster.artifacts import Artifact
 from cluster.manifest import FileEntry, Manifest
 from cluster.storage import locate
-from workloads.tokenizer.documents import open_part, parts_of
-from workloads.tokenizer.pack import Ids, TokenType
-from workloads.tokenizer.train import load_tokenizer
+from workloads.tokenizer.documents import HELDOUT, TRAIN, open_part, parts_of
+from workloads.tokenizer.encoding import Encoder, TokenType, load_encoder
 
-_UNIT_BYTES = 4 << 20  # of text for one task: about a second of work
-_MOST_UNITS_PER_PART = 16  # each reads and checks its whole part
-_END = 0
+_UNIT_BYTES = 16 << 20  # of a compressed part for one task: about a second of work, and 30 MB of tokens
+_LEAST_AHEAD, _AHEAD_PER_CPU = 4, 2  # tasks begun before their turn
 
 
-def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType) -> Iterator[pa.Table]:
-    """Tables with the columns id, split, characters and tokens (a list that ends with token 0), in the order of the corpus.
+@dataclass(frozen=True)
+class Unit:
+    """Row groups [start, stop) of a part; a negative `stop` is the end. The first unit of a part checks all its bytes."""
+
+    path: str
+    start: int
+    stop: int
+
+
+def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType) -> Iterator[Mapping[str, pa.Table]]:
+    """Per split, tables with the columns id, characters and tokens (a list that ends with token 0), in the order of the corpus.
 
     Raises ArtifactError where a part differs from its manifest, InputError where there is none.
     """
-    units = [{"path": part.path, "start": a, "stop": b} for part in parts_of(corpus) for a, b in _units(corpus, part)]
-    dataset = ray.data.from_items(units, override_num_blocks=len(units))
-    dataset.context.execution_options.preserve_order = True
-    encode = _encoder(corpus.uri, corpus.manifest, tokenizer_json, dtype)
-    encoded = dataset.map_batches(encode, batch_size=None, batch_format="pyarrow", num_cpus=1)
+    units = [unit for part in parts_of(corpus) for unit in _units(corpus, part)]
+    shared = ray.put((corpus.manifest, tokenizer_json, dtype))
+    waiting: deque[Any] = deque()
     try:
-        tables: Any = encoded.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
-        yield from tables
+        for unit in units:
+            if len(waiting) >= _most_ahead():
+                yield ray.get(waiting.popleft())
+            waiting.append(_encode_unit.remote(corpus.uri, shared, unit))
+        while waiting:
+            yield ray.get(waiting.popleft())
     except RayError:
         corpus.verify("documents/")  # where that is why, this says it in one line
         raise
+    finally:
+        for task in waiting:
+            ray.cancel(task)
 
 
-def _units(corpus: Artifact, part: FileEntry) -> list[tuple[int, int]]:
-    """Rows [start, stop) of each task over one part, from its footer alone."""
+def _most_ahead() -> int:
+    return max(_LEAST_AHEAD, _AHEAD_PER_CPU * int(ray.cluster_resources().get("CPU", 0)))
+
+
+def _units(corpus: Artifact, part: FileEntry) -> list[Unit]:
+    """The tasks over one part, from its footer alone, and without that where it is small."""
+    if part.size <= _UNIT_BYTES:
+        return [Unit(part.path, 0, -1)]
     try:
         with corpus.location.filesystem.open_input_file((corpus.location / part.path).path) as file:
             metadata = pq.ParquetFile(file).metadata
     except (OSError, pa.ArrowInvalid):
         corpus.verify(part.path)  # where that is why, this says it in one line
         raise
-    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    count = min(-(-size // _UNIT_BYTES), _MOST_UNITS_PER_PART, metadata.num_rows)
-    return list(pairwise(int(edge) for edge in np.linspace(0, metadata.num_rows, count + 1)))
+    return _group([_compressed(metadata.row_group(at)) for at in range(metadata.num_row_groups)], part.path)
 
 
-def _encoder(uri: str, manifest: Manifest, tokenizer_json: str, dtype: TokenType) -> Callable[[Any], pa.Table]:
-    def encode(units: Any) -> pa.Table:
-        corpus, tokenizer = Artifact(locate(uri), manifest), _loaded(tokenizer_json)
-        return pa.concat_tables(
-            encode_rows(tokenizer, _rows(corpus, unit["path"], unit["start"], unit["stop"]), dtype)
-            for unit in units.to_pylist()
-        )
+def _compressed(row_group: Any) -> int:
+    return sum(row_group.column(at).total_compressed_size for at in range(row_group.num_columns))
 
-    return encode
+
+def _group(sizes: list[int], path: str) -> list[Unit]:
+    """Row groups that follow each other, until they reach the size of a unit."""
+    units, start, size = [], 0, 0
+    for at, its in enumerate(sizes):
+        size += its
+        if size >= _UNIT_BYTES or at == len(sizes) - 1:
+            units.append(Unit(path, start, at + 1))
+            start, size = at + 1, 0
+    return units or [Unit(path, 0, -1)]
+
+
+@ray.remote(num_cpus=1)
+def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType], unit: Unit) -> dict[str, pa.Table]:
+    manifest, tokenizer_json, dtype = shared
+    table = _read(Artifact(locate(uri), manifest), unit)
+    encoder = _loaded(tokenizer_json, dtype)
+    return {split: encode_rows(encoder, table.filter(pc.field("split") == split)) for split in (TRAIN, HELDOUT)}
 
 
 @lru_cache(maxsize=1)
-def _loaded(tokenizer_json: str) -> Tokenizer:
-    return load_tokenizer(tokenizer_json)
+def _loaded(tokenizer_json: str, dtype: TokenType) -> Encoder:
+    return load_encoder(tokenizer_json, dtype)
 
 
-def _rows(corpus: Artifact, path: str, start: int, stop: int) -> pa.Table:
-    return open_part(corpus, path).read(columns=["id", "split", "text"]).slice(start, stop - start)
+def _read(corpus: Artifact, unit: Unit) -> pa.Table:
+    columns = ["id", "split", "text"]
+    if unit.start == 0:
+        part = open_part(corpus, unit.path)
+        return part.read_row_groups(range(part.num_row_groups if unit.stop < 0 else unit.stop), columns)
+    with corpus.location.filesystem.open_input_file((corpus.location / unit.path).path) as file:
+        return pq.ParquetFile(file).read_row_groups(range(unit.start, unit.stop), columns)
 
 
-def encode_rows(tokenizer: Tokenizer, table: pa.Table, dtype: TokenType) -> pa.Table:
-    """The rows of a table with the columns id, split and text, encoded; see `encode_corpus`."""
-    texts = [str(text) for text in table.column("text").to_pylist()]
-    encoded = [encode_one(tokenizer, text, dtype) for text in texts]
-    offsets = np.cumsum([0, *map(len, encoded)])
-    tokens = np.concatenate([np.empty(0, dtype), *encoded])
+def encode_rows(encoder: Encoder, table: pa.Table) -> pa.Table:
+    """The rows of a table with the columns id and text, encoded; see `encode_corpus`."""
+    encoded = encoder.encode(table["text"].cast(pa.large_string()).combine_chunks())
     return pa.table(
         {
-            "id": table.column("id"),
-            "split": table.column("split"),
-            "characters": pa.array([len(text) for text in texts], pa.int64()),
-            "tokens": pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(tokens)),
+            "id": table["id"].cast(pa.string()),
+            "characters": pa.array(encoded.characters),
+            "tokens": pa.LargeListArray.from_arrays(pa.array(encoded.offsets), pa.array(encoded.tokens)),
         }
     )
-
-
-def encode_one(tokenizer: Tokenizer, text: str, dtype: TokenType) -> Ids:
-    """The tokens of one document and the end-of-text token.
-
-    A batch of one on purpose: a larger batch starts a thread per processor in every task, and only the environment could
-    forbid that. Without offsets, it is also faster than `encode` (3.0 against 2.5 MB/s).
-    """
-    return np.array([*tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids, _END], dtype=dtype)
 
 
 def token_type(vocabulary: int) -> TokenType:

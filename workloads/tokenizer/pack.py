@@ -3,7 +3,6 @@
 Sequences go in in order; so the rows depend on the documents alone. Not for encoding: see encode.py.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cluster.storage import Location, open_output
+from workloads.tokenizer.encoding import TokenType
 
 Ids = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32
-TokenType = np.dtype[np.unsignedinteger[Any]]
 
 _SHARD_BYTES = 64 << 20
 _PADDING = 0
@@ -34,8 +33,8 @@ class RowPacker:
         self._shard_tokens = rows_per_shard * sequence_length
         self._chunks: list[Ids] = []
         self._buffered = 0
-        self._ids: list[str] = []
-        self._starts: list[int] = []
+        self._ids: list[pa.Array] = []
+        self._starts: list[NDArray[np.int64]] = []
         self._shards = 0
         self.rows = self.tokens = self.documents = self.characters = 0
 
@@ -45,8 +44,8 @@ class RowPacker:
             return
         tokens: Any = encoded["tokens"].combine_chunks()
         lengths = pc.list_value_length(tokens).to_numpy()
-        self._starts.extend((self.tokens + np.cumsum(lengths) - lengths).tolist())
-        self._ids.extend(str(its) for its in encoded["id"].to_pylist())
+        self._starts.append(self.tokens + np.cumsum(lengths) - lengths)
+        self._ids.extend(encoded["id"].chunks)
         values: Ids = tokens.flatten().to_numpy()
         self._chunks.append(values)
         self._buffered += len(values)
@@ -83,18 +82,16 @@ class RowPacker:
 
     def _write_lineage(self, rows: int, count: int) -> None:
         begin = self.rows * self._length
-        table = lineage_table(self._ids, np.array(self._starts), begin, begin + count, self._length)
+        ids, starts = pa.concat_arrays(self._ids), np.concatenate(self._starts)
+        table = lineage_table(ids, starts, begin, begin + count, self._length)
         with open_output(self._location / f"lineage/{self._split}-{self._shards:05d}.parquet") as sink:
             pq.write_table(table, sink, compression="zstd")
-        self._forget(begin + count)
-
-    def _forget(self, end: int) -> None:
-        """Drop the documents that end before `end`; the one that begins last before it may go on."""
-        keep = max(int(np.searchsorted(self._starts, end, side="right")) - 1, 0)
-        self._ids, self._starts = self._ids[keep:], self._starts[keep:]
+        # Documents that end here are forgotten; the one that begins last may go on.
+        keep = max(int(np.searchsorted(starts, begin + count, side="right")) - 1, 0)
+        self._ids, self._starts = [ids.slice(keep)], [starts[keep:]]
 
 
-def lineage_table(documents: Sequence[str], starts: NDArray[np.int64], begin: int, end: int, length: int) -> pa.Table:
+def lineage_table(documents: pa.Array, starts: NDArray[np.int64], begin: int, end: int, length: int) -> pa.Table:
     """For each row of the tokens [begin, end): its number, the documents in it, and where in it each begins.
 
     `starts`: the first token of each document, ascending, counted over the whole split; a document ends where the next
@@ -110,7 +107,7 @@ def lineage_table(documents: Sequence[str], starts: NDArray[np.int64], begin: in
     numbers = np.arange(begin // length, -(-end // length))
     offsets = pa.array(np.searchsorted(row, np.append(numbers, numbers[-1] + 1)), pa.int32())
     places = pa.array(np.maximum(starts[which] - row * length, 0), pa.int32())
-    names = pa.array(documents, pa.string()).take(pa.array(which, pa.int64()))
+    names = documents.take(pa.array(which, pa.int64()))
     return pa.table(
         {
             "row": pa.array(numbers, pa.int64()),

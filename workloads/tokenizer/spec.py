@@ -8,7 +8,8 @@ from cluster.config import Spec
 
 ChatTemplate = Literal["chatml", "qa"]
 
-END_OF_TEXT = "<|endoftext|>"  # ends every document, and pads; its id is 0
+END_OF_TEXT = "<|endoftext|>"  # ends every document, and pads
+END_TOKEN = 0  # its id
 SPECIAL_TOKENS = (END_OF_TEXT, "<|im_start|>", "<|im_end|>")
 SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)  # a token for every byte, so that any text can be written
 

@@ -52,7 +52,7 @@ def mixed(records: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def spec(**duplicates: Any) -> CorpusSpec:
-    return CorpusSpec.model_validate({"min_variety": 0, "min_sentence_marks": 0, "duplicates": duplicates})
+    return CorpusSpec.model_validate({"duplicates": duplicates})
 
 
 def contents(artifact: Artifact) -> dict[str, str]:

@@ -18,7 +18,8 @@ from cluster.errors import InputError
 from cluster.session import Session
 from cluster.stage import StageContext
 from workloads.corpus.__main__ import body
-from workloads.corpus.read import document_id
+from workloads.corpus.reading.read import document_id
+from workloads.corpus.rules_spec import RulesSpec
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.stage import build_corpus
 from workloads.text.fold import fold
@@ -104,7 +105,7 @@ def test_a_corpus_from_mixed_input(raw: Path, context: StageContext) -> None:
 
     assert counts["documents_read"] == len(decisions) == 40 + 9 + 10 + 1 + 2
     dropped = {name.removeprefix("dropped_"): count for name, count in counts.items() if name.startswith("dropped_") and count}
-    assert dropped == {"repetition": 1, "length": 1, "han_share": 1, "exact_duplicate": 3, "near_duplicate": 1}
+    assert dropped == {"duplicate_13gram": 1, "length": 1, "han_share": 1, "exact_duplicate": 3, "near_duplicate": 1}
     assert counts["documents_kept"] == len(documents) == counts["documents_read"] - sum(dropped.values())
     assert dropped == dict(Counter(row["rule"] for row in decisions if not row["kept"]))
     assert [row["id"] for row in documents] == sorted({row["id"] for row in decisions if row["kept"]})
@@ -202,7 +203,7 @@ def test_lines_of_copies_of_one_document_do_not_recur(tmp_path: Path, context: S
 def test_short_documents_are_deduplicated_too(tmp_path: Path, context: StageContext) -> None:
     texts = ["春眠不觉晓。", "春眠不覺曉！", "处处闻啼鸟。", "好的。", "好的！"]
     write_lines(tmp_path / "raw" / "a.jsonl", [(text, "诗") for text in texts])
-    documents = table(build_corpus(CorpusSpec(min_characters=1, min_variety=0), context), "documents")
+    documents = table(build_corpus(CorpusSpec(rules=RulesSpec(length=1, entropy=0)), context), "documents")
     assert sorted(fold(row["text"]) for row in documents) == sorted(["春眠不觉晓", "处处闻啼鸟", "好的"])
 
 
@@ -250,7 +251,7 @@ def test_the_reports(raw: Path, context: StageContext) -> None:
         ("a.parquet", None, r"no document could be read .*1 x no text column.*no column 'text' among body.*text_field"),
         ("a.jsonl", b"", "no document could be read .*1 x empty file"),
         ("a.jsonl", b"<html>\n<p>", "no document could be read .*2 x not JSON.*a.jsonl at 1"),
-        ("a.txt", "好的。".encode(), "none of 1 documents is left .*1 by length.*lower the thresholds"),
+        ("a.txt", "好的。".encode(), "none of 1 documents is left .*1 by length.*loosen the thresholds"),
     ],
 )
 def test_input_of_which_nothing_is_left(
@@ -269,7 +270,7 @@ def test_input_of_which_nothing_is_left(
 def test_the_section_of_a_recipe(raw: Path, context: StageContext, tmp_path: Path, ray_session: Session) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
-        "name: test\ncorpus:\n  inputs:\n    - raw/stories.jsonl\n    - {path: raw/日记, source: 日记本}\n  min_characters: 30\n",
+        "name: test\ncorpus:\n  inputs:\n    - raw/stories.jsonl\n    - {path: raw/日记, source: 日记本}\n  rules: {length: 30}\n",
         encoding="utf-8",
     )
     artifact = body(context, read_recipe(str(recipe)))

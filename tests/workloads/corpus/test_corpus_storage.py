@@ -18,10 +18,11 @@ from cluster.garbage import garbage
 from cluster.observe.progress import SilentReporter
 from cluster.session import Session
 from cluster.stage import StageContext
-from workloads.corpus.files import find_files
 from workloads.corpus.flow import read_blocks
-from workloads.corpus.plan import Piece, plan
-from workloads.corpus.read import read_piece
+from workloads.corpus.reading.files import find_files
+from workloads.corpus.reading.piece import Limits, Piece
+from workloads.corpus.reading.plan import plan
+from workloads.corpus.reading.read import read_piece
 from workloads.corpus.spec import CorpusSpec, InputSpec
 from workloads.corpus.stage import build_corpus
 
@@ -43,12 +44,17 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_input_on_an_object_store(bucket: str) -> None:
     line = json.dumps({"text": "春眠不觉晓。"}, ensure_ascii=False).encode() + b"\n"
-    for name, data in (("/in/a.jsonl", line * 3), ("/in/deep/b.jsonl.gz", gzip.compress(line)), ("/in/c.md", b"x")):
+    for name, data in (("/in/a.jsonl", line * 3), ("/in/deep/b.jsonl.gz", gzip.compress(line)), ("/in/c.jpg", b"x")):
         storage.write_bytes(storage.locate(bucket.format(name)), data)
 
     def texts(path: str) -> list[tuple[str, int]]:
         files = find_files(((InputSpec(path="x"), bucket.format(path)),)).files
-        rows = [row for i, file in enumerate(files) for table in read_piece(Piece(file, i), 1000) for row in table.to_pylist()]
+        rows = [
+            row
+            for i, file in enumerate(files)
+            for table in read_piece(Piece(file, i), Limits(1000))
+            for row in table.to_pylist()
+        ]
         assert {row["text"] for row in rows} == {"春眠不觉晓。"}
         return [(row["file"], row["position"]) for row in rows]
 
@@ -65,7 +71,7 @@ def test_a_file_that_is_gone_when_it_is_read_is_one_line(tmp_path: Path, ray_ses
     tasks = plan(find_files(((InputSpec(path="x"), str(file)),)).files, 1 << 20)
     file.unlink()
     with pytest.raises(StorageError, match=r"failed while reading .*a\.jsonl") as caught:
-        read_blocks(tasks, 1000, lambda records: None)
+        read_blocks(tasks, Limits(1000), lambda records: None)
     assert "\n" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from tests.workloads.corpus.dedup_texts import contents, edited, rows, spec, tex
 from workloads.corpus.dedup.cards import CARD
 from workloads.corpus.dedup.index import _marked as marked
 from workloads.corpus.dedup.index import bits_for, join_marks, mark
-from workloads.corpus.read import document_id
+from workloads.corpus.reading.read import document_id
 from workloads.corpus.removal import read_ids, remove_documents
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.stage import build_corpus

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.text.minhash import BANDS, _shingles, band_keys
+from workloads.text.minhash import BANDS, band_keys
 from workloads.text.shingles import jaccard, shingle_hashes, shingle_set
 
 HAN = "".join(chr(0x4E00 + number) for number in range(800))
@@ -53,10 +53,3 @@ def test_keys_do_not_depend_on_the_company() -> None:
     assert together == [band_keys([text])[0] for text in texts]
     assert [len(key) for key in together] == [8 * BANDS, 0, 8 * BANDS, 8 * BANDS]
     assert band_keys([]) == []
-
-
-def test_hashing_texts_together_gives_each_its_own_shingles() -> None:
-    texts = ["短", HAN[:5], HAN[3:40], "𠀀𠀁短文"]
-    flat, offsets = _shingles(texts)
-    for text, start, stop in zip(texts, offsets, offsets[1:], strict=False):
-        assert flat[start:stop].tolist() == shingle_hashes(text).tolist()

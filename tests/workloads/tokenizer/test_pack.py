@@ -137,7 +137,7 @@ def test_any_documents_come_back(
 
 
 def test_a_document_over_many_shards_stays_in_their_lineage() -> None:
-    table = lineage_table(["long", "next"], np.array([0, 100]), begin=40, end=48, length=4)
+    table = lineage_table(pa.array(["long", "next"]), np.array([0, 100]), begin=40, end=48, length=4)
     assert table.to_pylist() == [
         {"row": 10, "starts": [0], "documents": ["long"]},
         {"row": 11, "starts": [0], "documents": ["long"]},

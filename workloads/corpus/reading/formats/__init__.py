@@ -1,0 +1,1 @@
+"""A file per format that can be read; see registry.py for their list."""

@@ -1,0 +1,93 @@
+"""A text with what several rules look at: counts of its whole column, taken in one pass, and its lines, when asked."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from workloads.text.kinds import HAN_KINDS, LETTER_KINDS, Counts, Kind
+from workloads.text.measure import LENGTHS, Statistics, measure
+
+
+class Measured:
+    """One text under measurement. `statistics`: those of the column in which it is the text number `place`."""
+
+    def __init__(self, text: str, statistics: Statistics | None = None, place: int = 0) -> None:
+        self.text = text
+        self._statistics = statistics or measure([text])
+        self._place = place
+
+    @cached_property
+    def _fields(self) -> Counts:
+        fields: Counts = self._statistics.counts[self._place]
+        return fields
+
+    def count(self, *kinds: int) -> int:
+        """Characters of these kinds."""
+        return int(self._fields[list(kinds)].sum())
+
+    @cached_property
+    def visible(self) -> int:
+        """Characters that are not white space."""
+        return len(self.text) - self.count(Kind.SPACE, Kind.NEWLINE)
+
+    @cached_property
+    def han(self) -> int:
+        """Han characters of either script."""
+        return self.count(*HAN_KINDS)
+
+    @cached_property
+    def letters(self) -> int:
+        """Letters and digits; punctuation, signs and white space are passed over."""
+        return self.count(*LETTER_KINDS)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines that are not blank, without white space at either end."""
+        return [stripped for line in self.text.split("\n") if (stripped := line.strip())]
+
+    @cached_property
+    def line_characters(self) -> int:
+        """Characters of these lines."""
+        return sum(map(len, self.lines))
+
+    @property
+    def entropy(self) -> float:
+        """Bits per visible character."""
+        return float(self._statistics.entropy[self._place])
+
+    @property
+    def different(self) -> int:
+        """Different ones among the first 1,000 visible characters."""
+        return int(self._fields[len(Kind)])
+
+    @property
+    def repeats_lines(self) -> bool:
+        """Whether a line stood before."""
+        return bool(self._fields[len(Kind) + 1])
+
+    @property
+    def repeats_paragraphs(self) -> bool:
+        """Whether lines between blank ones stood before."""
+        return bool(self._fields[len(Kind) + 2])
+
+    @property
+    def most_dividers(self) -> int:
+        """The most signs that can divide words in one line."""
+        return int(self._fields[len(Kind) + 3])
+
+    def most_frequent(self, length: int) -> int:
+        """How often the most frequent n-gram of letters occurs, n from 2 to 13; 0 where there is none."""
+        return int(self._statistics.most[self._place, length - LENGTHS.start])
+
+    def said_before(self, length: int) -> int:
+        """How many n-grams of letters occurred earlier in the text, n from 2 to 13."""
+        return int(self._statistics.repeated[self._place, length - LENGTHS.start])
+
+    def share(self, characters: int) -> float:
+        """Of the visible characters; 0 for a blank text."""
+        return characters / self.visible if self.visible else 0.0
+
+
+def measure_all(texts: Sequence[str]) -> Iterator[Measured]:
+    """Each text with the statistics of the column."""
+    statistics = measure(texts)
+    return (Measured(text, statistics, place) for place, text in enumerate(texts))

@@ -1,0 +1,49 @@
+"""Rules on n-grams of letters: one that is said over and over, or many that are said again.
+
+On characters, since word-based measures score 0 on a repeated Chinese slogan. Punctuation and spaces are passed over.
+"""
+
+from typing import ClassVar
+
+from workloads.text.rules.base import Rule
+from workloads.text.rules.measured import Measured
+
+TOP_LENGTHS = range(2, 5)
+DUPLICATE_LENGTHS = range(5, 14)
+
+
+class TopNgram(Rule):
+    """Share of the letters that the most frequent n-gram covers, without regard to overlaps; 0 where none comes twice."""
+
+    length: ClassVar[int]
+    at_least = False
+
+    @classmethod
+    def measure(cls, text: Measured) -> float:
+        times = text.most_frequent(cls.length)
+        return min(1.0, times * cls.length / text.letters) if times > 1 else 0.0
+
+
+class DuplicateNgram(Rule):
+    """Share of the n-grams that occurred earlier in the text."""
+
+    length: ClassVar[int]
+    at_least = False
+
+    @classmethod
+    def measure(cls, text: Measured) -> float:
+        return text.said_before(cls.length) / (text.letters - cls.length + 1) if text.letters >= cls.length else 0.0
+
+
+def _top(n: int) -> type[TopNgram]:
+    meaning = f"its most frequent {n} letters in a row cover more than {{:.0%}} of it"
+    return type(f"Top{n}gram", (TopNgram,), {"name": f"top_{n}gram", "length": n, "meaning": meaning})
+
+
+def _duplicate(n: int) -> type[DuplicateNgram]:
+    meaning = f"more than {{:.0%}} of its {n} letters in a row were said before"
+    return type(f"Duplicate{n}gram", (DuplicateNgram,), {"name": f"duplicate_{n}gram", "length": n, "meaning": meaning})
+
+
+TOP_NGRAMS: tuple[type[Rule], ...] = tuple(_top(n) for n in TOP_LENGTHS)
+DUPLICATE_NGRAMS: tuple[type[Rule], ...] = tuple(_duplicate(n) for n in DUPLICATE_LENGTHS)
