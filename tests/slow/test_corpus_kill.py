@@ -27,7 +27,7 @@ from workloads.corpus.stage import build_corpus
 pytestmark = pytest.mark.slow
 
 DOCUMENTS = 8_000
-PHASES = ("MapBatches(_read)", "MapBatches(_clean)")
+PHASES = ("_read", "_clean")
 STEPS = {
     *("lines_of_block", "count_lines"),
     *("describe", "mark", "join_marks", "describe_part", "group_equal"),
