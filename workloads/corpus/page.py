@@ -20,6 +20,7 @@ def page(report: Report) -> str:
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
         _section("Sources", _sources(report.sources)),
         _section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
+        _section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -141,6 +142,14 @@ def _shared(report: Report) -> str:
         f"<p>{counts['shared_paragraphs']:,} paragraphs and {counts['shared_passages']:,} passages: "
         f"{counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
     )
+
+
+def _calibration(report: Report) -> str:
+    rows = [
+        (escape(each.source), escape(each.rule), f"{each.threshold:.4g}", f"{each.percent:g} %", f"{each.documents:,}")
+        for each in report.calibration
+    ]
+    return _table(("source", "rule", "threshold", "beyond it", "documents measured"), rows, "calibration") if rows else ""
 
 
 def _samples(report: Report) -> str:

@@ -11,7 +11,7 @@ from workloads.corpus.extend import open_base
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 _NAME = "corpus"
 
 
