@@ -150,7 +150,8 @@ def _clean(table: pa.Table, cleaning: Cleaning) -> pa.Table:
     cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), cleaning)
     folded = fold_all(Codes.of([each.checked.text for each in cleaned if each.verdict.keep]))
     if cleaning.decontaminator:
-        cleaned, folded = without_items(cleaned, folded, cleaning.decontaminator)
+        cleaned, left = without_items(cleaned, list(folded), cleaning.decontaminator)
+        folded = Codes.of(left)
     kept = [each.verdict.keep for each in cleaned]
     digests, bands = map(_digest, folded), iter(band_keys(folded, spec.duplicates.bands, spec.duplicates.rows))
     columns: dict[str, list[object]] = {

@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from pydantic import Field, field_validator
@@ -122,7 +123,7 @@ class Mixture:
         """Passes over the corpus until the most repeated document has been packed often enough."""
         return max([1, *(math.ceil(factor) for factor in self.factors.values())])
 
-    def packs(self, table: pa.Table, repeat: int) -> pa.Array:
+    def packs(self, table: pa.Table, repeat: int) -> "pa.Array[Any]":
         """Which rows (columns id, source) are packed more than `repeat` times."""
         if not self.factors:
             return pa.array([repeat == 0] * table.num_rows, pa.bool_())

@@ -13,7 +13,12 @@ from cluster import storage
 from cluster.storage import Location
 from workloads.corpus.decontamination.hits import Decontaminator
 from workloads.corpus.shuffle import collect, start
-from workloads.corpus.tables import where
+from workloads.corpus.tables import to_table, where
+
+_FOUND = pa.schema(
+    [("row", pa.uint64()), ("id", pa.string()), ("source", pa.string())]
+    + [("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())]
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def find_overlap(blocks: Sequence[Any], decontaminator: Decontaminator) -> Overl
     """Gather what the blocks hold of the items."""
     found = pa.concat_tables(collect([start(overlaps_of_block, block) for block in blocks]))
     found = found.take(pc.sort_indices(found, [("item", "ascending"), ("id", "ascending"), ("row", "ascending")]))
-    names = pa.array([decontaminator.items[item].name for item in found["item"].to_pylist()], pa.string())
+    names = pa.array([decontaminator.items[int(str(item))].name for item in found["item"].to_pylist()], pa.string())
     return Overlaps(found.drop_columns(["row"]).append_column("name", names), count_overlap(found, decontaminator))
 
 
@@ -55,13 +60,12 @@ def write_overlap(overlaps: Overlaps, folder: Location, there: Mapping[str, int]
 
 def overlaps_of_block(block: pa.Table) -> pa.Table:
     """Columns row, id, source, item, share, quoted."""
-    table = where(block, pc.list_value_length(block["overlaps"]).to_numpy() > 0)
-    lengths = pc.list_value_length(table["overlaps"]).to_numpy()
-    place = pa.array(np.repeat(np.arange(table.num_rows), lengths))
-    hits = pa.Table.from_struct_array(pc.list_flatten(table["overlaps"]).combine_chunks())
-    for index, name in enumerate(("row", "id", "source")):
-        hits = hits.add_column(index, name, table[name].take(place))
-    return hits
+    rows = [
+        (row["row"], row["id"], row["source"], hit["item"], hit["share"], hit["quoted"])
+        for row in where(block, pc.list_value_length(block["overlaps"]).to_numpy() > 0).to_pylist()
+        for hit in row["overlaps"]
+    ]
+    return to_table(rows, _FOUND)
 
 
 def count_overlap(found: pa.Table, decontaminator: Decontaminator) -> tuple[Overlap, ...]:
