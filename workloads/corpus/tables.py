@@ -32,7 +32,7 @@ READ = _schema(
     pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
 )
 
-OVERLAP = pa.struct([("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())])
+OVERLAP_FIELDS: list[tuple[str, pa.DataType]] = [("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())]
 COUNTS = pa.map_(pa.string(), pa.int32())
 _HIT = pa.struct([("start", pa.int64()), ("category", pa.string()), ("word", pa.string()), ("context", pa.string())])
 HIT_NAMES = ("start", "category", "word", "context")
@@ -52,7 +52,7 @@ CLEAN = _schema(
     pa.field("hits", pa.list_(_HIT)),
     pa.field("digest", pa.binary(16)),  # of the folded text: equal for exact duplicates
     pa.field("bands", pa.binary()),  # a number of 8 bytes for each band: near duplicates share one
-    pa.field("overlaps", pa.list_(OVERLAP)),  # with items of evaluation sets
+    pa.field("overlaps", pa.list_(pa.struct(OVERLAP_FIELDS))),  # with items of evaluation sets
     pa.field("matched", pa.string()),  # the item for which the document is dropped
 )
 

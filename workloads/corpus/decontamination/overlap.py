@@ -13,12 +13,9 @@ from cluster import storage
 from cluster.storage import Location
 from workloads.corpus.decontamination.hits import Decontaminator
 from workloads.corpus.shuffle import collect, start
-from workloads.corpus.tables import to_table, where
+from workloads.corpus.tables import CLEAN, OVERLAP_FIELDS, to_table, where
 
-_FOUND = pa.schema(
-    [("row", pa.uint64()), ("id", pa.string()), ("source", pa.string())]
-    + [("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())]
-)
+_FOUND = pa.schema([*(CLEAN.field(name) for name in ("row", "id", "source")), *(pa.field(*each) for each in OVERLAP_FIELDS)])
 
 
 @dataclass(frozen=True)
