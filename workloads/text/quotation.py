@@ -15,9 +15,11 @@ _LEAST = 4  # of choices shorter than that together nothing can be said
 _QUESTION_AND_CHOICES = 3  # parts from which the later ones are choices
 
 
-def fold_choices(text: str) -> str:
-    """The folded text without the labels of choices (A. B. C. D.)."""
-    return fold(_LABEL.sub("", text))
+def fold_choices(text: str, folded: str | None = None) -> str:
+    """The folded text without the labels of choices (A. B. C. D.). `folded`: the text folded as it is, which is the same where
+    there are no labels, as mostly."""
+    bare, labels = _LABEL.subn("", text)
+    return fold(bare) if labels or folded is None else folded
 
 
 def quotes(parts: Sequence[str], folded: str) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from workloads.corpus.decontamination.items import Item, SetFile, read_items
 from workloads.corpus.decontamination.spec import DecontaminationSpec
-from workloads.text.fold import fold
 from workloads.text.overlap import OverlapIndex, build_overlap_index
 from workloads.text.quotation import fold_choices, quotes
 
@@ -34,19 +33,15 @@ class Decontaminator:
 
     def hits(self, text: str, folded: str) -> list[Hit]:
         """The items of which the document holds a share worth reporting, the largest first. `folded`: see workloads/text/fold.py."""
-        matches = self.index.match(folded, min(REPORTED_SHARE, self.min_share))
-        if not matches:
-            return []
-        reaching = any(match.share >= self.min_share for match in matches)
-        choices = fold_choices(text) if reaching else ""
+        bare = fold_choices(text, folded)
         return [
-            Hit(match.item, match.share, match.share >= self.min_share and quotes(self.items[match.item].parts, choices))
-            for match in matches
+            Hit(match.item, match.share, match.share >= self.min_share and quotes(self.items[match.item].parts, bare))
+            for match in self.index.match(bare, min(REPORTED_SHARE, self.min_share))
         ]
 
 
 def build_decontaminator(items: Sequence[Item], spec: DecontaminationSpec) -> Decontaminator:
-    index = build_overlap_index([fold(item.text) for item in items], spec.ngram, spec.common_items, spec.least_ngrams)
+    index = build_overlap_index([fold_choices(item.text) for item in items], spec.ngram, spec.common_items, spec.least_ngrams)
     return Decontaminator(tuple(items), index, spec.min_share, spec.action == "drop")
 
 
