@@ -36,7 +36,7 @@ class Stopwatch:
         self.begun = {"start": time.perf_counter()}
 
     def advance(self, stage: str, done: int, total: int | None = None, **facts: Value) -> None:
-        self.begun.setdefault(str(facts["step"]).split(" ")[0], time.perf_counter())
+        self.begun.setdefault(str(facts.get("step", stage)).split(" ")[0], time.perf_counter())
 
     def finish(self, stage: str, outcome: str = "done", **facts: Value) -> None:
         self.begun["end"] = time.perf_counter()

@@ -4,22 +4,26 @@ Pure functions on Arrow tables; the stage runs `clean_table` on every block.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
-from workloads.corpus.recurring import line_key
+from workloads.corpus.recurring import seed_of
 from workloads.corpus.spec import CorpusSpec
-from workloads.corpus.tables import CLEAN, to_table
-from workloads.text.boilerplate import can_recur, strip_boilerplate
+from workloads.corpus.tables import CLEAN, is_empty, texts, where
+from workloads.text.boilerplate import strip_column
 from workloads.text.codes import Codes
 from workloads.text.fold import fold_all
 from workloads.text.minhash import band_keys
 from workloads.text.pii import Masked, mask
-from workloads.text.rules import Measured, Rule, Verdict, build_rules, judge
+from workloads.text.rules import Verdict, build_rules, judge, measure_all
 
 _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
+_OF_BAD: Mapping[str, object] = {"rule": "", "value": 0.0, "digest": bytes(16), "bands": b""} | dict.fromkeys(
+    ("characters", "lines_removed", "mobiles", "emails", "id_cards"), 0
+)
 
 
 @dataclass(frozen=True)
@@ -31,46 +35,59 @@ class Cleaned:
     lines_removed: int
 
 
-def clean_text(text: str, source: str, spec: CorpusSpec, rules: list[Rule], recurring: Collection[int]) -> Cleaned:
-    """Clean one normalised text. Rules see it without boilerplate and before masking."""
-    removed = 0
+def clean_texts(texts: Codes, sources: Sequence[str], spec: CorpusSpec, recurring: Collection[int]) -> list[Cleaned]:
+    """Clean normalised texts. Rules see them without boilerplate and before masking."""
+    rules, removed = build_rules(spec.rules.thresholds()), np.zeros(len(texts), np.int64)
+    stripped = list(texts)
     if spec.remove_boilerplate:
-        text, removed = strip_boilerplate(
-            text, lambda line: bool(recurring) and can_recur(line) and line_key(source, line) in recurring
-        )
-    verdict = judge(Measured(text), rules)
-    if not verdict.keep:
-        return Cleaned(Masked(text), verdict, removed)
-    return Cleaned(mask(text) if spec.mask_personal_data else Masked(text), verdict, removed)
+        seeds = np.array(list(map(seed_of, sources)), np.uint64)
+        stripped, removed = strip_column(texts, seeds, np.array(sorted(recurring), np.uint64))
+    verdicts = [judge(measured, rules) for measured in measure_all(stripped)]
+    return [
+        Cleaned(mask(text) if verdict.keep and spec.mask_personal_data else Masked(text), verdict, lines)
+        for text, verdict, lines in zip(stripped, verdicts, removed.tolist(), strict=True)
+    ]
 
 
 def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
-    """Columns READ to columns CLEAN, row by row; a dropped document keeps the beginning of its text only."""
-    rules = build_rules(spec.rules.thresholds())
-    columns = block.select(["text", "source", "problem"]).to_pydict()
-    cleaned = [
-        None if problem else clean_text(text, source, spec, rules, recurring)
-        for text, source, problem in zip(columns["text"], columns["source"], columns["problem"], strict=True)
+    """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last."""
+    good = is_empty(block, "problem")
+    return pa.concat_tables([_clean(where(block, good), spec, recurring), _pass(where(block, ~good))]).combine_chunks()
+
+
+def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
+    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring)
+    kept = [each.verdict.keep for each in cleaned]
+    folded = fold_all(Codes.of([each.masked.text for each in cleaned if each.verdict.keep]))
+    digests, bands = map(_digest, folded), iter(band_keys(folded, spec.duplicates.bands, spec.duplicates.rows))
+    columns: dict[str, list[object]] = {
+        "text": [each.masked.text[: None if each.verdict.keep else _SAMPLE_CHARACTERS] for each in cleaned],
+        "characters": [len(each.masked.text) for each in cleaned],
+        "rule": [each.verdict.rule for each in cleaned],
+        "value": [each.verdict.value for each in cleaned],
+        "lines_removed": [each.lines_removed for each in cleaned],
+        "mobiles": [each.masked.mobiles for each in cleaned],
+        "emails": [each.masked.emails for each in cleaned],
+        "id_cards": [each.masked.id_cards for each in cleaned],
+        "digest": [next(digests) if keep else bytes(16) for keep in kept],
+        "bands": [next(bands) if keep else b"" for keep in kept],
+    }
+    return _with(table, columns)
+
+
+def _pass(table: pa.Table) -> pa.Table:
+    """Bad records as they are."""
+    return _with(table, {name: [value] * table.num_rows for name, value in _OF_BAD.items()})
+
+
+def _with(table: pa.Table, columns: Mapping[str, Sequence[object]]) -> pa.Table:
+    arrays = [
+        pa.chunked_array([pa.array(columns[each.name], each.type)]) if each.name in columns else table[each.name]
+        for each in CLEAN
     ]
-    kept = [each is not None and each.verdict.keep for each in cleaned]
-    folded = fold_all(Codes.of([each.masked.text for each, keep in zip(cleaned, kept, strict=True) if each and keep]))
-    bands = band_keys(folded, spec.duplicates.bands, spec.duplicates.rows)
-    prints = zip(map(_digest, folded), bands, strict=True)
-    rows = []
-    for read, each, keep in zip(block.to_pylist(), cleaned, kept, strict=True):
-        rows.append(_row(read, each, *(next(prints) if keep else (bytes(16), b""))))
-    return to_table(rows, CLEAN)
+    return pa.Table.from_arrays(arrays, schema=CLEAN)
 
 
 def _digest(folded: str) -> bytes:
     """16 bytes, equal for exact duplicates."""
     return hashlib.blake2b(folded.encode(), digest_size=16).digest()
-
-
-def _row(read: dict[str, object], each: Cleaned | None, digest: bytes, bands: bytes) -> tuple[object, ...]:
-    if each is None:
-        return (*read.values(), 0, "", 0.0, 0, 0, 0, 0, digest, bands)
-    text, verdict = each.masked.text, each.verdict
-    read["text"] = text if verdict.keep else text[:_SAMPLE_CHARACTERS]
-    masked = (each.masked.mobiles, each.masked.emails, each.masked.id_cards)
-    return (*read.values(), len(text), verdict.rule, verdict.value, each.lines_removed, *masked, digest, bands)

@@ -1,16 +1,15 @@
-"""The two streaming passes over the text, on Ray Data: read everything, then clean everything.
+"""The two passes over the text, by plain Ray tasks: read everything, then clean everything.
 
 Between them stands the count of recurring lines, which needs to have seen all of it. Blocks stay in Ray's object store,
-which spills to disk; a block whose worker died is made again from the input.
+which spills to disk; a block whose worker died is made again from the input. A block as read is let go as soon as its
+cleaned form is there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import ray
-from ray.data import Dataset
 
 from workloads.corpus.clean import clean_table
 from workloads.corpus.reading.piece import Limits, Piece
@@ -24,40 +23,59 @@ Told = Callable[[int], None]
 
 def read_blocks(tasks: Sequence[Sequence[Piece]], limits: Limits, told: Told) -> list[Any]:
     """References to tables with columns READ; `told` hears the number of records so far."""
-    todo = ray.data.from_arrow([pa.table({"task": [index]}) for index in range(len(tasks))])
     total = sum(piece.bytes for task in tasks for piece in task)
     block_bytes = max(_LEAST_BLOCK, min(_LARGEST_BLOCK, total // _BLOCKS))
-    return _run(todo, partial(_read, tasks=ray.put(tasks), limits=limits), block_bytes, told)
-
-
-def _read(batch: pa.Table, tasks: Any, limits: Limits) -> Iterator[pa.Table]:
-    everything = ray.get(tasks)
-    for index in batch["task"].to_pylist():
-        for piece in everything[index]:
-            yield from read_piece(piece, limits)
-
-
-def clean_blocks(blocks: Sequence[Any], spec: CorpusSpec, recurring: frozenset[int], told: Told) -> list[Any]:
-    """References to tables with columns CLEAN."""
-    todo = ray.data.from_arrow_refs(list(blocks))
-    return _run(todo, partial(_clean, spec=spec, recurring=ray.put(recurring)), 2 * _LARGEST_BLOCK, told)
-
-
-def _clean(block: pa.Table, spec: CorpusSpec, recurring: Any) -> pa.Table:
-    return clean_table(block, spec, ray.get(recurring))
-
-
-def _run(todo: Dataset, function: Callable[..., Any], block_bytes: int, told: Told) -> list[Any]:
-    """One task per block; references to what they give, in memory or spilled."""
-    todo.context.target_max_block_size = block_bytes
-    result = todo.map_batches(function, batch_size=None, batch_format="pyarrow", udf_modifying_row_count=True)
-    references: list[Any] = []
+    streams: list[Any] = [_read.remote(task, limits, block_bytes) for task in tasks]
+    found: list[list[Any]] = [[] for _ in streams]
+    running = dict(zip(streams, found, strict=True))
     records = 0
     try:
-        for bundle in result.iter_internal_ref_bundles():
-            references += bundle.block_refs
-            records += bundle.num_rows() or 0
+        while running:
+            ready: list[Any] = ray.wait(list(running), num_returns=1, fetch_local=False)[0]
+            for stream in ready:
+                try:
+                    block = next(stream)
+                except StopIteration:
+                    del running[stream]
+                    continue
+                records += ray.get(next(stream, block))
+                running[stream].append(block)
+                told(records)
+    except ray.exceptions.RayError as error:
+        raise plain(error) from error
+    return [block for blocks in found for block in blocks]
+
+
+@ray.remote(num_returns="streaming")
+def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator[Any]:
+    """A block of about so many bytes, then its number of records, and so on."""
+    held: list[pa.Table] = []
+    for piece in pieces:
+        for table in read_piece(piece, limits):
+            held.append(table)
+            if sum(each.nbytes for each in held) >= block_bytes:
+                yield pa.concat_tables(held).combine_chunks()
+                yield sum(each.num_rows for each in held)
+                held = []
+    if held:
+        yield pa.concat_tables(held).combine_chunks()
+        yield sum(each.num_rows for each in held)
+
+
+def clean_blocks(blocks: list[Any], spec: CorpusSpec, recurring: frozenset[int], told: Told) -> list[Any]:
+    """References to tables with columns CLEAN. Empties `blocks`, so that what has been cleaned takes no room any more."""
+    shared, records = ray.put((spec, recurring)), 0
+    pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
+    blocks.clear()
+    try:
+        for count in [count for _, count in pairs]:
+            records += ray.get(count)
             told(records)
     except ray.exceptions.RayError as error:
         raise plain(error) from error
-    return references
+    return [cleaned for cleaned, _ in pairs]
+
+
+@ray.remote(num_returns=2)
+def _clean(block: pa.Table, shared: tuple[CorpusSpec, frozenset[int]]) -> tuple[pa.Table, int]:
+    return clean_table(block, *shared), block.num_rows

@@ -5,6 +5,7 @@ Not for what is boilerplate everywhere: those are patterns (workloads/text/boile
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from workloads.corpus.shuffle import collect, scatter, start
-from workloads.text.boilerplate import can_recur
+from workloads.corpus.tables import is_empty, texts, where
+from workloads.text.boilerplate import MAX_LINE
+from workloads.text.codes import Codes
+from workloads.text.lines import line_key as key_of_line
+from workloads.text.lines import short_lines, text_keys
 
 Keys = NDArray[np.uint64]
 
 
+@lru_cache(1 << 12)
+def seed_of(source: str) -> int:
+    """What keeps the lines of a source apart from equal ones of others."""
+    return int.from_bytes(hashlib.blake2b(source.encode(), digest_size=8).digest(), "little")
+
+
 def line_key(source: str, line: str) -> int:
     """64 bits for a line of a source; the empty line stands for the source itself."""
-    return int.from_bytes(hashlib.blake2b(f"{source}\0{line}".encode(), digest_size=8).digest(), "little")
+    return key_of_line(seed_of(source), line)
 
 
 def find_recurring(blocks: Sequence[Any], share: float, least: int) -> frozenset[int]:
@@ -42,17 +53,24 @@ def recurring_of(counts: Iterable[tuple[Keys, Keys, NDArray[np.int64]]], share: 
 
 
 def lines_of_block(block: pa.Table, partitions: int) -> list[tuple[Keys, Keys, Keys]]:
-    """Per partition: (line, source, document) keys of every line that could recur, once per document."""
-    found: list[tuple[int, int, int]] = []
-    for source, text, problem in zip(*(block.column(c).to_pylist() for c in ("source", "text", "problem")), strict=True):
-        if problem:
-            continue
-        owner, document = line_key(source, ""), line_key("", text)
-        lines = {line_key(source, line) for each in text.split("\n") if can_recur(line := each.strip())}
-        found += [(key, owner, document) for key in lines | {owner}]
-    table = np.array(found, dtype=np.uint64).reshape(-1, 3)
-    where = table[:, 0] % np.uint64(partitions)
-    return [tuple(table[where == part].T.copy()) for part in range(partitions)]
+    """Per partition: (line, source, document) keys of every short line, each at least once per document. Whether a line may
+    be taken for boilerplate at all is asked where it is removed."""
+    table = where(block, is_empty(block, "problem"))
+    sources, codes = texts(table, "source"), Codes.of(texts(table, "text"))
+    lines = short_lines(codes, np.array(list(map(seed_of, sources)), np.uint64), MAX_LINE)
+    owners = np.array([line_key(source, "") for source in sources], np.uint64)
+    documents = text_keys(codes)
+    long = lines.stops - lines.starts > 1
+    of_line = lines.texts[long]
+    found = np.stack(
+        [
+            np.concatenate([lines.keys[long], owners]),
+            np.concatenate([owners[of_line], owners]),
+            np.concatenate([documents[of_line], documents]),
+        ]
+    )
+    places = found[0] % np.uint64(partitions)
+    return [(part[0], part[1], part[2]) for part in (found[:, places == number] for number in range(partitions))]
 
 
 def count_lines(least: int, *parts: tuple[Keys, Keys, Keys]) -> tuple[Keys, Keys, NDArray[np.int64]]:

@@ -19,6 +19,10 @@ class Codes:
     points: Points
     offsets: Offsets
 
+    def __post_init__(self) -> None:
+        """Kernels are compiled for arrays that nobody writes to: for one kind only, whoever made them."""
+        self.points.flags.writeable = self.offsets.flags.writeable = False
+
     @staticmethod
     def of(texts: Sequence[str]) -> "Codes":
         offsets = np.zeros(len(texts) + 1, np.int64)

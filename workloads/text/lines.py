@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.text.codes import Codes
+from workloads.text.measure import whole_kind_table
 
 Keys = NDArray[np.uint64]
 
@@ -33,10 +34,24 @@ class Lines:
 def short_lines(codes: Codes, seeds: Keys, longest: int, words: tuple[str, ...] = ()) -> Lines:
     """The lines of 1 to `longest` characters. `seeds`, one per text, keep equal lines of different sources apart."""
     from workloads.text.kernels import lines as kernel
-    from workloads.text.kernels.characters import classes
 
-    places, keys, likely = kernel.short_lines(codes.points, codes.offsets, classes(), seeds, longest, *_table(words))
+    places, keys, likely = kernel.short_lines(codes.points, codes.offsets, whole_kind_table(), seeds, longest, *_table(words))
     return Lines(codes, places[:, 0], places[:, 1], places[:, 2], places[:, 3], keys, likely)
+
+
+def line_key(seed: int, line: str) -> int:
+    """The key of one line."""
+    from workloads.text.kernels.lines import hash_line
+
+    points = Codes.of([line]).points
+    return int(hash_line(points, 0, len(points), np.uint64(seed)))
+
+
+def text_keys(codes: Codes) -> Keys:
+    """64 bits for each text."""
+    from workloads.text.kernels.lines import hash_texts
+
+    return hash_texts(codes.points, codes.offsets)
 
 
 @lru_cache(4)

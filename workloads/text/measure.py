@@ -1,94 +1,83 @@
-"""The numbers that rules look at, of every text of a column at once. Not for deciding anything (see rules.py)."""
+"""The numbers that rules look at, of every text of a column at once. Not for deciding anything (see rules/)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.text.codes import Codes
+from workloads.text.codes import Codes, Offsets
+from workloads.text.kinds import LETTER_KINDS, Kind, kind_table
 
-Counts = NDArray[np.int64]
 Shares = NDArray[np.float64]
 
+LENGTHS = range(2, 14)
+"""Of the n-grams that are counted."""
 
-@dataclass(frozen=True)
-class Repetition:
-    """[texts, lengths] each: n-grams of letters that occurred before in the text, and how often the most frequent occurs."""
+WINDOW = 1000
+"""Visible characters from the beginning, of which the different ones are counted: their share falls with length."""
 
-    repeated: Counts
-    most: Counts
+ENTROPY_SAMPLE = 5000
+"""Characters from the beginning, of which the entropy is taken."""
+
+DIVIDERS = "、| /"
+"""Signs that can stand between keywords."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One number per text in each column.
-
-    A letter is a letter, digit or numeral of any script; a visible character one that is not white space; a line one that
-    has visible characters, taken without the spaces around it; a paragraph the lines between blank ones.
-    """
+    """Counts of a column of texts, each taken in one pass when it is first asked for."""
 
     codes: Codes
-    visible: Counts
-    letters: Counts
-    han: Counts
-    latin: Counts  # A-Z and a-z
-    digits: Counts  # 0-9
-    clause_marks: Counts  # ，。！？；：… and their ASCII forms, without 、
-    code_marks: Counts  # {}<>=[]()/\_#$&|*+;`~^@
-    brackets: Counts  # 【 and 】
-    distinct: Counts  # different visible characters
-    longest_digits: Counts  # the longest run of 0-9
-    at_signs: Counts  # @ and ＠
-    url_characters: Counts  # from http:, https: or www. up to the next space or character that is not ASCII
-    lines: Counts
-    closed_lines: Counts  # that end with a mark that ends a sentence or a quotation
-    bullet_lines: Counts  # that begin with a mark of a list
-    ellipsis_lines: Counts  # that end with … or ...
-    repeated_lines: Counts  # that stand in the text before
-    repeated_line_characters: Counts  # in such lines
-    paragraphs: Counts
-    repeated_paragraphs: Counts
-    repeated_paragraph_characters: Counts
 
     @cached_property
-    def characters(self) -> Counts:
-        return self.codes.lengths()
+    def counts(self) -> Offsets:
+        """[texts, fields of kernels/statistics.py]."""
+        from workloads.text.kernels.statistics import count
+
+        return count(self.codes.points, self.codes.offsets, whole_kind_table())
 
     @cached_property
     def entropy(self) -> Shares:
-        """Bits per character of the visible ones among the first 5,000 characters; see quality.entropy."""
-        from workloads.text.kernels.characters import classes
+        """Bits per visible character of the first 5,000 characters. Prose has more than 4 from 20 characters on; laughter,
+        rulers and padding have less than 3."""
         from workloads.text.kernels.statistics import entropies
 
-        bits: Shares = entropies(self.codes.points, self.codes.offsets, classes())
-        return bits
+        return entropies(self.codes.points, self.codes.offsets, whole_kind_table())
 
-    def per_visible(self, counts: Counts) -> Shares:
-        """A count per visible character; 0 for a blank text."""
-        return counts / np.maximum(self.visible, 1)
+    @property
+    def repeated(self) -> Offsets:
+        """n-grams of letters that occurred in the text before, [texts, LENGTHS]."""
+        return self._grams[0]
 
-    def repeated_shares(self, lengths: Sequence[int]) -> Shares:
-        """For each text and each length, ascending, the share of the n-grams of letters that occurred before in the text,
-        [texts, lengths]; 0 where the text is shorter. See repetition.repeated_share."""
-        shares: Shares = self.repetition(lengths).repeated / np.maximum(self.letters[:, None] - np.array(lengths) + 1, 1)
-        return shares
+    @property
+    def most(self) -> Offsets:
+        """How often the most frequent n-gram of letters occurs, [texts, LENGTHS]."""
+        return self._grams[1]
 
-    def repetition(self, lengths: Sequence[int]) -> Repetition:
-        """Of each text and each length of n-grams, ascending."""
-        from workloads.text.kernels.characters import classes
+    @cached_property
+    def _grams(self) -> tuple[Offsets, Offsets, Offsets]:
         from workloads.text.kernels.shingles import count_repeated
 
-        repeated, most, _ = count_repeated(self.codes.points, self.codes.offsets, classes(), np.array(lengths, np.int64))
-        return Repetition(repeated, most)
+        return count_repeated(self.codes.points, self.codes.offsets, letter_table(), np.array(LENGTHS, np.int64))
 
 
 def measure(texts: Sequence[str] | Codes) -> Statistics:
-    """All counts in one pass; entropy and repetition are counted when they are asked for."""
-    from workloads.text.kernels.characters import classes
-    from workloads.text.kernels.statistics import FIELDS, count
+    """The statistics of a column."""
+    return Statistics(texts if isinstance(texts, Codes) else Codes.of(texts))
 
-    codes = texts if isinstance(texts, Codes) else Codes.of(texts)
-    columns = count(codes.points, codes.offsets, classes())
-    return Statistics(codes, **dict(zip(FIELDS, columns.T, strict=True)))
+
+@cache
+def whole_kind_table() -> NDArray[np.uint8]:
+    """The kind of every code point."""
+    table = kind_table()
+    return np.concatenate([table, np.full(0x110000 - len(table), Kind.SIGN, np.uint8)])
+
+
+@cache
+def letter_table() -> NDArray[np.bool_]:
+    """Which code points are letters or digits."""
+    letters: NDArray[Any] = np.isin(whole_kind_table(), LETTER_KINDS)
+    return letters

@@ -10,7 +10,7 @@ import pytest
 from tests.workloads.text.rules.bad import BAD
 from tests.workloads.text.rules.good import GOOD
 from workloads.corpus import sample
-from workloads.corpus.clean import clean_text
+from workloads.corpus.clean import clean_texts
 from workloads.corpus.preview import preview
 from workloads.corpus.reading.files import Found, find_files
 from workloads.corpus.reading.piece import Limits
@@ -18,7 +18,8 @@ from workloads.corpus.reading.spec import InputSpec
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.corpus.sample import draw
 from workloads.corpus.spec import CorpusSpec
-from workloads.text.rules import RULES, build_rules
+from workloads.text.codes import Codes
+from workloads.text.rules import RULES
 
 TEXTS = [*GOOD.values(), *(text for texts in BAD.values() for text in texts)]
 LIMIT = Limits()
@@ -73,9 +74,8 @@ def test_a_preview_drops_what_a_run_drops(tmp_path: Path) -> None:
     spec = CorpusSpec()
     drawn = draw(files_in(tmp_path).files, 1000, LIMIT)
     found = preview(drawn, spec)
-    rules = build_rules(spec.rules.thresholds())
     for each in found.measured:
-        cleaned = clean_text(each.drawn.text, each.drawn.source, spec, rules, frozenset())
+        (cleaned,) = clean_texts(Codes.of([each.drawn.text]), [each.drawn.source], spec, frozenset())
         assert each.reason == cleaned.verdict.rule
         if each.reason:
             assert each.values[each.reason] == cleaned.verdict.value

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import unicodedata
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from workloads.text.boilerplate import can_recur, strip_boilerplate, strip_column
 from workloads.text.codes import Codes
 from workloads.text.fold import fold, fold_all, fold_character
 from workloads.text.kernels import compiled
-from workloads.text.kernels.characters import DIGIT, LETTER, SPACE, WHOLE, classes, composing
-from workloads.text.measure import measure
+from workloads.text.kernels.characters import WHOLE, composing
+from workloads.text.kinds import Kind, kind_table
+from workloads.text.lines import line_key
+from workloads.text.measure import DIVIDERS, LENGTHS, measure
 from workloads.text.minhash import SHINGLE, band_keys
 from workloads.text.normalise import normalise, normalise_all
-from workloads.text.quality import clause_share, entropy
-from workloads.text.repetition import repeated_share
-from workloads.text.script import count_han, count_visible, han_share
+from workloads.text.quality import entropy
+from workloads.text.rules import Measured, measure_all
+from workloads.text.script import count_han, count_visible
 from workloads.text.shingles import shingle_column, shingle_hashes
 
 _SIGNS = "甲乙，。“（ \t\n\r\x0b\u2028\u3000\u00a0\u200b\ufeff\x01１Ａａ1Aa@【•….-e\u0301가\u11a8ｶﾞ㈱①頭髮\U00020000"
@@ -68,7 +72,7 @@ def test_a_column_of_codes_is_a_column_of_strings(texts: list[str]) -> None:
 def test_a_column_without_texts() -> None:
     assert len(normalise_all([])) == len(fold_all(Codes.of([]))) == len(Codes.of([]).to_arrow()) == 0
     assert band_keys(Codes.of([])) == []
-    assert len(measure([]).visible) == 0
+    assert measure([]).counts.shape[0] == 0
 
 
 @given(CLEAN, st.integers(1, 13))
@@ -85,75 +89,64 @@ def test_band_keys_of_codes_are_those_of_strings(texts: list[str]) -> None:
 
 @given(st.lists(st.text("甲乙丙，\n", max_size=80), max_size=5))
 def test_repetition(texts: list[str]) -> None:
-    lengths = list(range(2, 14))
     statistics = measure(texts)
-    shares, most = statistics.repeated_shares(lengths), statistics.repetition(lengths).most
-    for text, share, often in zip(texts, shares, most, strict=True):
+    for place, text in enumerate(texts):
         letters = "".join(filter(str.isalnum, text))
-        for place, length in enumerate(lengths):
+        for which, length in enumerate(LENGTHS):
             grams = Counter(letters[at : at + length] for at in range(len(letters) - length + 1))
-            assert often[place] == max(grams.values(), default=0)
-            assert share[place] == pytest.approx(repeated_share(text, length) if len(letters) > length else 0.0)
+            assert statistics.most[place, which] == max(grams.values(), default=0)
+            assert statistics.repeated[place, which] == grams.total() - len(grams)
 
 
 @given(CLEAN)
 def test_statistics_of_characters(texts: list[str]) -> None:
-    found = measure(texts)
-    for place, text in enumerate(texts):
+    for text, found in zip(texts, measure_all(texts), strict=True):
         visible = "".join(text.split())
-        assert found.characters[place] == len(text)
-        assert found.visible[place] == count_visible(text) == len(visible)
-        assert found.han[place] == count_han(text)
-        assert found.letters[place] == sum(map(str.isalnum, text))
-        assert found.digits[place] == sum(c in "0123456789" for c in text)
-        assert found.latin[place] == sum(c.isascii() and c.isalpha() for c in text)
-        assert found.at_signs[place] == text.count("@") + text.count("＠")
-        assert found.brackets[place] == text.count("【") + text.count("】")
-        assert found.distinct[place] == len(set(visible))
-        assert found.entropy[place] == pytest.approx(entropy(text))
-        assert found.per_visible(found.clause_marks)[place] == pytest.approx(clause_share(text))
-        assert found.per_visible(found.han)[place] == pytest.approx(han_share(text))
+        assert found.visible == count_visible(text) == len(visible)
+        assert found.han == count_han(text)
+        assert found.different == len(set(visible[:1000]))
+        assert found.entropy == pytest.approx(entropy(text))
+        kinds = [int(kind_table()[ord(c)]) if ord(c) < len(kind_table()) else int(Kind.SIGN) for c in text]
+        assert [found.count(kind) for kind in Kind] == [kinds.count(kind) for kind in Kind]
 
 
-LINES = ["甲。", "  甲。", "乙", "乙 丙", "• 丁", "戊……", "己...", "", " ", "a  b"]
+LINES = ["甲。", "  甲。", "乙", "乙 丙", "、|丁", "", " ", "a  b"]
 
 
 @given(st.lists(st.lists(st.sampled_from(LINES), max_size=20), max_size=4))
 def test_statistics_of_lines(texts: list[list[str]]) -> None:
-    found = measure(["\n".join(lines) for lines in texts])
-    for place, given_lines in enumerate(texts):
-        lines = [line.strip() for line in given_lines if line.strip()]
-        again = [line for at, line in enumerate(lines) if line in lines[:at]]
-        assert found.lines[place] == len(lines)
-        assert found.closed_lines[place] == sum(line[-1] in "。….”" for line in lines)
-        assert found.bullet_lines[place] == sum(line[0] == "•" for line in lines)
-        assert found.ellipsis_lines[place] == sum(line.endswith(("…", "...")) for line in lines)
-        assert found.repeated_lines[place] == len(again)
-        assert found.repeated_line_characters[place] == sum(map(len, again))
+    for given_lines, found in zip(texts, measure_all(["\n".join(lines) for lines in texts]), strict=True):
+        lines = [line.strip() for line in given_lines]
+        filled = [line for line in lines if line]
+        paragraphs = [tuple(part) for filled, part in groupby(lines, bool) if filled]
+        assert found.lines == filled
+        assert found.repeats_lines == (len(set(filled)) < len(filled))
+        assert found.repeats_paragraphs == (len(set(paragraphs)) < len(paragraphs))
+        assert found.most_dividers == max((sum(map(line.count, DIVIDERS)) for line in given_lines if line.strip()), default=0)
 
 
-def test_paragraphs_urls_and_runs_of_digits() -> None:
-    found = measure(["甲\n乙\n\n丙\n \n 甲\n乙\n", "见https://a.cn/b。又 www.b.cn c http", "12 345６7\n89"])
-    assert found.paragraphs.tolist() == [3, 1, 1]
-    assert found.repeated_paragraphs.tolist() == [1, 0, 0]
-    assert found.repeated_paragraph_characters.tolist() == [2, 0, 0]
-    assert found.url_characters.tolist() == [0, len("https://a.cn/b") + len("www.b.cn"), 0]
-    assert found.longest_digits.tolist() == [0, 0, 3]
+def test_the_different_ones_are_counted_at_the_beginning() -> None:
+    (found,) = measure_all(["甲乙 " * 500 + "丙丁"])
+    assert found.different == 2
 
 
 def test_entropy_looks_at_the_beginning_of_a_long_text() -> None:
     text = "甲乙丙丁" * 1250 + "戊" * 5000
-    assert measure([text]).entropy[0] == pytest.approx(entropy(text)) == pytest.approx(2.0)
-    assert math.isclose(measure([" \n"]).entropy[0], 0.0)
+    assert Measured(text).entropy == pytest.approx(entropy(text)) == pytest.approx(2.0)
+    assert math.isclose(Measured(" \n").entropy, 0.0)
 
 
-def test_the_classes_know_every_character() -> None:
-    table = classes()
-    for code in range(WHOLE):
-        character = chr(code)
-        assert bool(table[code] & SPACE) == character.isspace()
-        assert bool(table[code] & LETTER) == character.isalnum()
-        assert bool(table[code] & DIGIT) == (character.isascii() and character.isdigit())
+TEXT_LINES = st.lists(st.sampled_from([*LINES, "首页", "更多", "甲" * 81]), max_size=12)
+
+
+@given(st.lists(TEXT_LINES, max_size=4), st.sets(st.sampled_from(["甲。", "乙", "a  b", "首页"])))
+def test_boilerplate_of_a_column(texts: list[list[str]], recurring: set[str]) -> None:
+    column = ["\n".join(lines) for lines in texts]
+    seeds = np.arange(7, 7 + len(column), dtype=np.uint64)
+    keys = np.array([line_key(int(seed), line) for seed in seeds for line in recurring], np.uint64)
+    found, removed = strip_column(Codes.of(column), seeds, np.sort(keys))
+    expected = [strip_boilerplate(text, lambda line: line in recurring and can_recur(line)) for text in column]
+    assert [*zip(found, removed.tolist(), strict=True)] == expected
 
 
 @given(st.text(max_size=20))

@@ -1,4 +1,4 @@
-"""What each code point is, as one table of bits that a kernel looks up. Built in a tenth of a second, when first asked for."""
+"""What tables of code points are made from: all that can be a letter, a space or part of a composition."""
 
 import re
 import unicodedata
@@ -7,44 +7,16 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.text.script import HAN
-
 Table = NDArray[np.uint16]
-
-SPACE, LETTER, IDEOGRAPH, CLAUSE, DIGIT, LATIN, CODE, BULLET, CLOSING, BRACKET = (1 << bit for bit in range(10))
-"""White space; letters, digits and numerals of any script; Han; marks that end or divide a clause; ASCII digits; ASCII
-letters; marks of program code; marks that begin a list's line; marks that end a sentence; lenticular brackets."""
 
 WHOLE = 0x110000
 _ASSIGNED = 0x32400  # from here on no letters, no spaces, nothing that composes (Unicode 17)
-_CLASSES = (
-    (IDEOGRAPH, f"[{HAN}]"),
-    (CLAUSE, "[，。！？；：,.!?;:…]"),  # 、 divides words, also in lists of keywords
-    (DIGIT, "[0-9]"),
-    (LATIN, "[A-Za-z]"),
-    (CODE, r"[{}<>=\[\]()/\\_#$&|*+;`~^@]"),
-    (BULLET, "[•·●○■□◆◇▪▫▶►‣※◎★☆*–-]"),
-    (CLOSING, "[。！？；…”’」』.!?;]"),
-    (BRACKET, "[【】]"),
-)
 
 
 @cache
 def letters_of_unicode() -> str:
     """Every code point that can be a letter, a space or part of a composition, in order from 0."""
     return "".join(map(chr, range(_ASSIGNED)))
-
-
-@cache
-def classes() -> Table:
-    """The bits of each code point, uint16 [1114112]."""
-    every = letters_of_unicode()
-    table = np.zeros(WHOLE, np.uint16)
-    for bit, told in ((SPACE, str.isspace), (LETTER, str.isalnum)):
-        table[:_ASSIGNED] |= np.fromiter(map(told, every), np.uint16, _ASSIGNED) * np.uint16(bit)
-    for bit, pattern in _CLASSES:
-        mark(table, pattern, bit)
-    return table
 
 
 def mark(table: NDArray[np.uint16], pattern: str, bit: int) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.text.codes import Offsets, Points
-from workloads.text.kernels.characters import SPACE, Table
 from workloads.text.kernels.compiled import compiled
 from workloads.text.kernels.shingles import BASE, MIX, Hashes
+from workloads.text.kinds import Kind
 
-_NEWLINE = 10
+_NEWLINE, _SPACE = 10, int(Kind.SPACE)
 _ALONE, _FIRST = 1, 2
 _PAIR_BITS = 0xFFFF
 _SPREAD = 0x9E37
@@ -36,10 +36,19 @@ def hash_line(points: Points, first: int, stop: int, seed: np.uint64) -> np.uint
 
 
 @compiled
+def hash_texts(points: Points, offsets: Offsets) -> Hashes:
+    """64 bits for each text."""
+    keys = np.empty(len(offsets) - 1, np.uint64)
+    for text in range(len(keys)):
+        keys[text] = hash_line(points, offsets[text], offsets[text + 1], _ONE)
+    return keys
+
+
+@compiled
 def short_lines(
     points: Points,
     offsets: Offsets,
-    classes: Table,
+    kinds: NDArray[np.uint8],
     seeds: Hashes,
     longest: int,
     roles: NDArray[np.uint8],
@@ -73,7 +82,7 @@ def short_lines(
             if role & _ALONE or (roles[before] & _FIRST and pairs[np.int64(before) * _SPREAD + np.int64(point) & _PAIR_BITS]):
                 word = True
             before = point
-            if not classes[point] & SPACE:
+            if kinds[point] != _SPACE:
                 first = place if first < 0 else first
                 last = place
     return places[:found], keys[:found], likely[:found]

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.text.codes import Offsets, Points
-from workloads.text.kernels.characters import LETTER, Table
 from workloads.text.kernels.compiled import compiled
 
 Hashes = NDArray[np.uint64]
@@ -35,7 +34,9 @@ def hash_shingles(points: Points, offsets: Offsets, length: int) -> tuple[Hashes
 
 
 @compiled
-def count_repeated(points: Points, offsets: Offsets, classes: Table, lengths: Offsets) -> tuple[Offsets, Offsets, Offsets]:
+def count_repeated(
+    points: Points, offsets: Offsets, is_letter: NDArray[np.bool_], lengths: Offsets
+) -> tuple[Offsets, Offsets, Offsets]:
     """(`repeated`, `most`, `letters`): of each text how many n-grams of its letters occurred in it before and how often the
     most frequent one occurs, both [texts, lengths], and how many letters it has.
 
@@ -57,7 +58,7 @@ def count_repeated(points: Points, offsets: Offsets, classes: Table, lengths: Of
     for text in range(texts):
         size = 0
         for place in range(offsets[text], offsets[text + 1]):
-            if classes[points[place]] & LETTER:
+            if is_letter[points[place]]:
                 codes[size] = np.uint64(points[place]) + _ONE
                 hashes[size] = 0
                 places[size] = size

@@ -1,7 +1,7 @@
 """Rules that keep or drop a document by one number measured on its text; a family of measures per file."""
 
 from workloads.text.rules.base import Rule, Verdict
-from workloads.text.rules.measured import Measured
+from workloads.text.rules.measured import Measured, measure_all
 from workloads.text.rules.registry import RULE_NAMES, RULES, build_rules, judge
 
-__all__ = ["RULES", "RULE_NAMES", "Measured", "Rule", "Verdict", "build_rules", "judge"]
+__all__ = ["RULES", "RULE_NAMES", "Measured", "Rule", "Verdict", "build_rules", "judge", "measure_all"]

@@ -36,16 +36,9 @@ class Rule(ABC):
     def measure(cls, text: Measured) -> float:
         """The value that is compared with the threshold."""
 
-    @classmethod
-    def ceiling(cls, text: Measured) -> float:
-        """A cheaper value that the measure does not exceed; the measure itself where there is none."""
-        return cls.measure(text)
-
     def keeps(self, value: float) -> bool:
         return value >= self.threshold if self.at_least else value <= self.threshold
 
     def judge(self, text: Measured) -> Verdict:
-        if not self.at_least and self.ceiling(text) <= self.threshold:
-            return KEEP
         value = self.measure(text)
         return KEEP if self.keeps(value) else Verdict(False, self.name, value, self.threshold)

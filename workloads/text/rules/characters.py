@@ -1,12 +1,10 @@
 """Rules that need no more than the characters' kinds: length, Han, digits, variety, marks between clauses."""
 
 from workloads.text.kinds import Kind
+from workloads.text.measure import WINDOW
 from workloads.text.mojibake import damage
-from workloads.text.quality import entropy
 from workloads.text.rules.base import Rule
 from workloads.text.rules.measured import Measured
-
-_WINDOW = 1000  # visible characters; the share of different ones falls with length, so every text is measured on as many
 
 
 class Mojibake(Rule):
@@ -73,7 +71,7 @@ class Unique(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
-        return different_share(_beginning(text.text))
+        return text.different / min(text.visible, WINDOW) if text.visible else 0.0
 
 
 class Entropy(Rule):
@@ -84,17 +82,4 @@ class Entropy(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
-        return entropy(text.text)
-
-
-def different_share(signs: str) -> float:
-    """Different characters over all, 0 to 1; 0 for none."""
-    return len(set(signs)) / len(signs) if signs else 0.0
-
-
-def _beginning(text: str) -> str:
-    """The first visible characters, looked for in no more of the text than it takes."""
-    reach = 2 * _WINDOW
-    while len(found := "".join(text[:reach].split())) < _WINDOW and reach < len(text):
-        reach *= 2
-    return found[:_WINDOW]
+        return text.entropy

@@ -89,7 +89,7 @@ class LineRepetition(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
-        return repeated_characters(text.lines)
+        return repeated_characters(text.lines) if text.repeats_lines else 0.0
 
 
 class ParagraphRepetition(Rule):
@@ -100,6 +100,8 @@ class ParagraphRepetition(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
+        if not text.repeats_paragraphs:
+            return 0.0
         return repeated_characters([part for part in text.text.split("\n\n") if part and not part.isspace()])
 
 

@@ -1,45 +1,33 @@
-"""A text with what several rules look at, each taken once and only when asked: kinds of characters, lines, letters."""
+"""A text with what several rules look at: counts of its whole column, taken in one pass, and its lines, when asked."""
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
-from workloads.text.kinds import HAN_KINDS, LETTER_KINDS, Codes, Counts, Kind, codes_of, count_kinds, kinds_of
-from workloads.text.rules.grams import all_said_before, most_frequent, said_before
-
-DUPLICATE_LENGTHS = range(5, 14)
+from workloads.text.kinds import HAN_KINDS, LETTER_KINDS, Counts, Kind
+from workloads.text.measure import LENGTHS, Statistics, measure
 
 
 class Measured:
-    """One text under measurement."""
+    """One text under measurement. `statistics`: those of the column in which it is the text number `place`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, statistics: Statistics | None = None, place: int = 0) -> None:
         self.text = text
+        self._statistics = statistics or measure([text])
+        self._place = place
 
     @cached_property
-    def codes(self) -> Codes:
-        """Its code points."""
-        return codes_of(self.text)
-
-    @cached_property
-    def kinds(self) -> NDArray[np.uint8]:
-        """The kind of each."""
-        return kinds_of(self.codes)
-
-    @cached_property
-    def counts(self) -> Counts:
-        """Characters by kind."""
-        return count_kinds(self.kinds)
+    def _fields(self) -> Counts:
+        fields: Counts = self._statistics.counts[self._place]
+        return fields
 
     def count(self, *kinds: int) -> int:
         """Characters of these kinds."""
-        return int(self.counts[list(kinds)].sum())
+        return int(self._fields[list(kinds)].sum())
 
     @cached_property
     def visible(self) -> int:
         """Characters that are not white space."""
-        return len(self.codes) - self.count(Kind.SPACE, Kind.NEWLINE)
+        return len(self.text) - self.count(Kind.SPACE, Kind.NEWLINE)
 
     @cached_property
     def han(self) -> int:
@@ -47,9 +35,9 @@ class Measured:
         return self.count(*HAN_KINDS)
 
     @cached_property
-    def letters(self) -> Codes:
-        """The letters and digits in order; punctuation, signs and white space are passed over."""
-        return self.codes[_IS_LETTER[self.kinds]]
+    def letters(self) -> int:
+        """Letters and digits; punctuation, signs and white space are passed over."""
+        return self.count(*LETTER_KINDS)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -61,24 +49,45 @@ class Measured:
         """Characters of these lines."""
         return sum(map(len, self.lines))
 
-    @cached_property
-    def most_frequent_pair(self) -> int:
-        """How often the most frequent two letters in a row occur."""
-        return most_frequent(self.letters, 2)
+    @property
+    def entropy(self) -> float:
+        """Bits per visible character."""
+        return float(self._statistics.entropy[self._place])
 
-    @cached_property
-    def repeated_fives(self) -> int:
-        """How many five letters in a row occurred earlier."""
-        return said_before(self.letters, 5)
+    @property
+    def different(self) -> int:
+        """Different ones among the first 1,000 visible characters."""
+        return int(self._fields[len(Kind)])
 
-    @cached_property
-    def repeated(self) -> dict[int, int]:
-        """How many n letters in a row occurred earlier, by n from 5 to 13."""
-        return all_said_before(self.letters, DUPLICATE_LENGTHS)
+    @property
+    def repeats_lines(self) -> bool:
+        """Whether a line stood before."""
+        return bool(self._fields[len(Kind) + 1])
+
+    @property
+    def repeats_paragraphs(self) -> bool:
+        """Whether lines between blank ones stood before."""
+        return bool(self._fields[len(Kind) + 2])
+
+    @property
+    def most_dividers(self) -> int:
+        """The most signs that can divide words in one line."""
+        return int(self._fields[len(Kind) + 3])
+
+    def most_frequent(self, length: int) -> int:
+        """How often the most frequent n-gram of letters occurs, n from 2 to 13; 0 where there is none."""
+        return int(self._statistics.most[self._place, length - LENGTHS.start])
+
+    def said_before(self, length: int) -> int:
+        """How many n-grams of letters occurred earlier in the text, n from 2 to 13."""
+        return int(self._statistics.repeated[self._place, length - LENGTHS.start])
 
     def share(self, characters: int) -> float:
         """Of the visible characters; 0 for a blank text."""
         return characters / self.visible if self.visible else 0.0
 
 
-_IS_LETTER = np.isin(np.arange(len(Kind)), LETTER_KINDS)
+def measure_all(texts: Sequence[str]) -> Iterator[Measured]:
+    """Each text with the statistics of the column."""
+    statistics = measure(texts)
+    return (Measured(text, statistics, place) for place, text in enumerate(texts))

@@ -6,10 +6,10 @@ On characters, since word-based measures score 0 on a repeated Chinese slogan. P
 from typing import ClassVar
 
 from workloads.text.rules.base import Rule
-from workloads.text.rules.grams import most_frequent
-from workloads.text.rules.measured import DUPLICATE_LENGTHS, Measured
+from workloads.text.rules.measured import Measured
 
 TOP_LENGTHS = range(2, 5)
+DUPLICATE_LENGTHS = range(5, 14)
 
 
 class TopNgram(Rule):
@@ -20,16 +20,8 @@ class TopNgram(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
-        return cls._share(text, most_frequent(text.letters, cls.length))
-
-    @classmethod
-    def ceiling(cls, text: Measured) -> float:
-        """A longer n-gram is no more frequent than the pair that it begins with."""
-        return cls._share(text, text.most_frequent_pair)
-
-    @classmethod
-    def _share(cls, text: Measured, times: int) -> float:
-        return min(1.0, times * cls.length / len(text.letters)) if times > 1 else 0.0
+        times = text.most_frequent(cls.length)
+        return min(1.0, times * cls.length / text.letters) if times > 1 else 0.0
 
 
 class DuplicateNgram(Rule):
@@ -40,16 +32,7 @@ class DuplicateNgram(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
-        return cls._share(text, text.repeated[cls.length])
-
-    @classmethod
-    def ceiling(cls, text: Measured) -> float:
-        """A longer n-gram that is said again begins with a shorter one that is."""
-        return cls._share(text, text.repeated_fives)
-
-    @classmethod
-    def _share(cls, text: Measured, repeated: int) -> float:
-        return repeated / (len(text.letters) - cls.length + 1) if len(text.letters) >= cls.length else 0.0
+        return text.said_before(cls.length) / (text.letters - cls.length + 1) if text.letters >= cls.length else 0.0
 
 
 def _top(n: int) -> type[TopNgram]:

@@ -2,11 +2,11 @@
 
 import re
 
+from workloads.text.measure import DIVIDERS
 from workloads.text.rules.base import Rule
 from workloads.text.rules.measured import Measured
 
 _HAN = re.compile("[\u3400-\u9fff]")
-_DIVIDERS = "、| /"
 _DIVIDER = re.compile(r"[\s、|｜/,·;；_]+")
 _CLAUSE_MARK = re.compile("[，。！？：…!?]")
 _LONGEST_KEYWORD = 8  # characters
@@ -27,13 +27,15 @@ class Keywords(Rule):
 
     @classmethod
     def measure(cls, text: Measured) -> float:
+        if text.most_dividers < _LEAST_KEYWORDS - 1:
+            return 0.0
         listed = sum(keyword_characters(line) for line in text.lines if len(line) >= 2 * _LEAST_KEYWORDS)
         return listed / text.line_characters if text.lines else 0.0
 
 
 def keyword_characters(line: str) -> int:
     """Characters of the runs of keywords in a line, dividers not counted."""
-    if sum(map(line.count, _DIVIDERS)) < _LEAST_KEYWORDS - 1:
+    if sum(map(line.count, DIVIDERS)) < _LEAST_KEYWORDS - 1:
         return 0
     total = run = words = 0
     for word in [*_DIVIDER.split(line), "。"]:

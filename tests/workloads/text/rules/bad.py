@@ -3,7 +3,7 @@
 import random
 
 from tests.workloads.text.rules.good import CLASSICAL, NEWS, STATUTE
-from workloads.text.rules.measured import DUPLICATE_LENGTHS
+from workloads.text.rules.repetition import DUPLICATE_LENGTHS
 
 WORDS = [
     "手机",
