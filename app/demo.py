@@ -14,6 +14,7 @@ from app.pipeline import Outcome, context_of, lazy_session, run_pipeline
 from app.recipe import load_recipe
 from cluster.artifacts import Artifact
 from cluster.observe.progress import Reporter, open_reporter
+from cluster.storage import locate, plain_errors
 
 DEMO_DOCUMENTS = 12_000
 _SEED = 1
@@ -24,7 +25,8 @@ def run_demo(folder: Path, console: Console, keep: bool, address: str, cpus: int
     from app.summary import outcome_tables
 
     start = time.monotonic()
-    recipe_path = _prepare(folder)
+    with plain_errors("writing", locate(str(folder))):
+        recipe_path = _prepare(folder)
     file, recipe = load_recipe(str(recipe_path), overrides)
     with open_reporter() as reporter, lazy_session(address, cpus, reporter) as ray_session:
         _write_corpus(folder, reporter)
@@ -52,7 +54,8 @@ def _write_corpus(folder: Path, reporter: Reporter) -> None:
     from workloads.corpus.demo import write_demo_corpus
 
     reporter.start("demo text", "documents")
-    write_demo_corpus(folder, _SEED, DEMO_DOCUMENTS)
+    with plain_errors("writing", locate(str(folder))):
+        write_demo_corpus(folder, _SEED, DEMO_DOCUMENTS)
     reporter.finish("demo text", "done", folder=str(folder / "raw"))
 
 

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from app.recipe import Recipe
@@ -24,26 +24,39 @@ class Endpoint:
 
 @contextmanager
 def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "production") -> Iterator[Endpoint]:
-    """Deploy the wanted revision and the gateway; both end with the block. Raises ArtifactError where the model's bytes
-    differ from what was registered, AddressError where the port is taken."""
-    from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-    from workloads.serving.deploy import deploy_revision, remove_revision
+    """Deploy the wanted revision and the gateway; both end with the block, but for what another process serves: a revision
+    that was there before, a gateway that leads to another one by then. Raises ArtifactError where the model's bytes differ
+    from what was registered, AddressError where the port is taken."""
+    from app.gateway.serve import single_route, start_gateway, wait_ready
+    from workloads.serving.deploy import application_of, deploy_revision, deployed
 
     registry = open_registry(recipe.registry, context)
     revision = registry.show(wanted)
     model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
-    try:
-        spec = _with_files(recipe.serving, context)
+    spec = _with_files(recipe.serving, context)
+    with ExitStack() as ours:
+        if application_of(revision.name) not in deployed():
+            ours.callback(_leave, revision.name)
         application = deploy_revision(spec, model, revision.name)
         url = start_gateway(spec, single_route(revision.model, revision.name, application))
         wait_ready(url, certificate=spec.tls_certificate)
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
         yield Endpoint(url, revision)
-    finally:
+
+
+def _leave(revision: str) -> None:
+    """Take away a revision that this process brought, and the gateway if it leads nowhere else."""
+    from app.gateway.serve import APP, get_routes, stop_gateway
+    from workloads.serving.deploy import application_of, deployed, remove_revision
+
+    present = deployed()
+    if application_of(revision) not in present:
+        return
+    if APP in present and {route.app for routes in get_routes().values() for route in routes} <= {application_of(revision)}:
         stop_gateway()
-        remove_revision(revision.name)
+    remove_revision(revision)
 
 
 def _with_files(spec: ServingSpec, context: StageContext) -> ServingSpec:

@@ -1,8 +1,9 @@
 """Recipe -> stages -> artifacts: what is done already is not done again. Ray starts only when something is to be done."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
 from app.registry.registry import open_registry
@@ -12,6 +13,7 @@ from cluster.config import RecipeFile
 from cluster.observe.progress import Reporter
 from cluster.session import session
 from cluster.stage import StageContext, open_context
+from workloads.models.size import describe
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,31 @@ def context_of(file: RecipeFile, recipe: Recipe, reporter: Reporter, before_work
 
 
 def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
-    """Every stage in order. Raises what a stage raises; what was committed before stays and is not done again."""
+    """Every stage in order. Raises what a stage raises; what was committed before stays and is not done again.
+
+    Before anything that leads to a model runs, it tells what the model will cost: the work on the text comes first.
+    """
     from workloads.corpus.stage import build_corpus
     from workloads.evaluation.stage import evaluate_model
     from workloads.tokenizer.stage import pack_tokens, train_tokenizer
     from workloads.training.stage import train_model
 
-    corpus = build_corpus(recipe.corpus, context)
-    tokenizer = train_tokenizer(recipe.tokenizer, corpus, context)
-    tokens = pack_tokens(recipe.tokens, corpus, tokenizer, context)
+    before = replace(context, before_work=functools.cache(lambda: _begin(recipe, context)))
+    corpus = build_corpus(recipe.corpus, before)
+    tokenizer = train_tokenizer(recipe.tokenizer, corpus, before)
+    tokens = pack_tokens(recipe.tokens, corpus, tokenizer, before)
     model = train_model(recipe.training, recipe.model, tokens, tokenizer, context)
     evaluation = evaluate_model(recipe.evaluation, model, corpus, context)
     revision = _register(recipe, model, evaluation, context)
     return Outcome(corpus, tokenizer, tokens, model, evaluation, revision)
+
+
+def _begin(recipe: Recipe, context: StageContext) -> None:
+    """What the model costs if the tokenizer gets as large as asked for; training tells it again with what there is."""
+    vocabulary = recipe.tokenizer.vocab_size
+    cost = describe(recipe.model, vocabulary, recipe.tokens.sequence_length, recipe.training.micro_batch)
+    context.reporter.note("model_planned", preset=recipe.model.preset, vocabulary=vocabulary, **cost.facts())
+    context.before_work()
 
 
 def _register(recipe: Recipe, model: Artifact, evaluation: Artifact, context: StageContext) -> Revision:

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from types import FrameType
 import psutil
 
 from cluster import environment
-from cluster.errors import AddressError, Interrupted, TokenError, UserError
+from cluster.errors import AddressError, Interrupted, ResourceError, TokenError, UserError
 from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
@@ -43,15 +44,22 @@ def session(address: str = "", cpus: int = 0, dashboard: bool = False) -> Iterat
 
     `address`: `host:port` of a cluster, else RAY_ADDRESS (set inside a submitted job), else a private session with
     `cpus` logical processors (0: all), token authentication on and every port on loopback.
-    Raises AddressError or TokenError where the cluster does not answer or refuses the token, UserError where TLS is on for
-    Ray (RAY_USE_TLS=1) and its files are not there.
+    Raises AddressError or TokenError where the cluster does not answer or refuses the token, ResourceError where a private one
+    does not start, UserError where TLS is on for Ray (RAY_USE_TLS=1) and its files are not there, or where this process is a driver already: it has one session at a time.
     """
+    _require_none_yet()
     require_tls_files()
     address = address or environment.ray_address()
     if address:
         yield from _join(address)
     else:
         yield from _private(cpus, dashboard)
+
+
+def _require_none_yet() -> None:
+    """A second `ray.init` would fail, and the clean-up after it would end the session that is there."""
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        raise UserError("this process is a driver of a Ray session already", "one session at a time", "end that one first")
 
 
 def _join(address: str) -> Iterator[Session]:
@@ -121,22 +129,35 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
     folder = tempfile.mkdtemp(prefix="hl-", dir="/tmp")  # short: Ray's socket paths must stay under 107 bytes
     with loopback_only():
         try:
-            ray.init(
-                address="local",
-                num_cpus=cpus or None,
-                include_dashboard=dashboard,
-                dashboard_host="127.0.0.1",
-                object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
-                log_to_driver=False,
-                logging_level=logging.WARNING,
-                _temp_dir=f"{folder}/r",  # Ray opens its own folder to everyone (0777); the one above stays closed
-            )
+            _start(f"{folder}/r", cpus, dashboard)
             quiet_ray_data()
             with stop_on_sigterm():
                 yield _describe("local", private=True, log_folder=f"{folder}/r/session_latest/logs")
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: str, cpus: int, dashboard: bool) -> None:
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus or None,
+            include_dashboard=dashboard,
+            dashboard_host="127.0.0.1",
+            object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _temp_dir=folder,  # Ray opens its own folder to everyone (0777); the one above stays closed
+        )
+    except Exception as error:  # Ray raises nothing narrower where its processes do not come up
+        raise ResourceError(
+            f"Ray did not start on this machine ({str(error) or type(error).__name__})",
+            "free memory, disk and processor time",
+            "see what `hanlin doctor` says, then run the same command again",
+        ) from error
 
 
 def _describe(address: str, private: bool, log_folder: str = "") -> Session:

@@ -31,6 +31,20 @@ class RunSpec(Spec):
     seed: int = Field(0, ge=0, description="seed of everything random")
 
 
+class RecipeOutline(RunSpec):
+    """The top of a recipe with the names of its sections. What is in them each workload says of its own; a misspelt name is
+    refused also where one workload alone reads the recipe, and would not miss a section of another."""
+
+    corpus: object = None
+    tokenizer: object = None
+    tokens: object = None
+    model: object = None
+    training: object = None
+    evaluation: object = None
+    registry: object = None
+    serving: object = None
+
+
 def _nothing() -> None:
     """The surroundings are ready already."""
 
@@ -65,9 +79,8 @@ def open_context(
     resolved: Mapping[str, Json] | None = None,
 ) -> StageContext:
     """The context of a recipe file, from its top-level keys alone. `resolved` is the whole recipe with all defaults,
-    where the caller knows it; it is saved with every artifact."""
-    header = {key: value for key, value in recipe.values.items() if key in RunSpec.model_fields}
-    run = RecipeFile(recipe.source, recipe.folder, header, recipe.lines).whole(RunSpec)
+    where the caller knows it; it is saved with every artifact. Raises RecipeError for a section that there is not."""
+    run = recipe.whole(RecipeOutline)
     store = ArtifactStore(resolve_path(recipe.folder, run.store))
     return StageContext(run.name, store, reporter, run.seed, recipe.folder, resolved or recipe.values, before_work)
 

@@ -5,11 +5,14 @@ from importlib import resources
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from app.commands.arguments import Verbs, add_recipe, verb
 from cluster.errors import RecipeError, ResourceError
+from cluster.stage import RunSpec
+from cluster.storage import locate, plain_errors
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -39,11 +42,22 @@ def template(name: str) -> str:
 def _init(options: argparse.Namespace) -> None:
     folder = Path(options.name)
     file = folder / "recipe.yaml"
+    _require_name(folder.name)
     if file.exists():
         raise RecipeError(f"{file} exists already", "init never overwrites", "choose another name or delete it")
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    file.write_text(template(folder.name), encoding="utf-8")
+    with plain_errors("writing", locate(str(file))):
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        file.write_text(template(folder.name), encoding="utf-8")
     print(f"wrote {file}\nput your text into {folder / 'data'}, then: hanlin run {file}")
+
+
+def _require_name(name: str) -> None:
+    """Raises RecipeError for a name that no recipe may have."""
+    try:
+        RunSpec(name=name)
+    except ValidationError as error:
+        allowed = "up to 63 letters A-Z, digits, dots, dashes and underscores, first a letter or digit"
+        raise RecipeError(f"{name!r} cannot name a run and its model", allowed, "choose another name") from error
 
 
 def _recipe(options: argparse.Namespace) -> None:
@@ -72,5 +86,6 @@ def _demo_corpus(options: argparse.Namespace) -> None:
     from app.demo import DEMO_DOCUMENTS
     from workloads.corpus.demo import write_demo_corpus
 
-    write_demo_corpus(options.folder, options.seed, options.documents or DEMO_DOCUMENTS)
+    with plain_errors("writing", locate(str(options.folder))):
+        write_demo_corpus(options.folder, options.seed, options.documents or DEMO_DOCUMENTS)
     print(f"{options.folder}: raw/ (the text), truth.jsonl (what was planted), world.json (the facts)")

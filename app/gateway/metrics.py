@@ -22,7 +22,7 @@ _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
 class Metrics:
-    """One registry per gateway process; a scrape sees the gateway that it reaches, and one replica's engine per revision."""
+    """One registry per gateway process; a scrape sees the gateway that it reaches, and the engines of all replicas, added up."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]

@@ -83,11 +83,13 @@ def down(cluster: LocalCluster) -> int:
 def kill(cluster: LocalCluster, name: str, drain: bool = False) -> int:
     """End a machine at once, as a power cut does, or tell it to go (`drain`); how many processes were ended."""
     found = _find(cluster, name)
-    if not drain:
-        return processes.end(cluster.identity, name)
-    machines.drain(cluster, found)
-    machines.wait_until_gone(cluster, found, DRAIN_SECONDS + 15)
-    return processes.end(cluster.identity, name)
+    if drain:
+        machines.drain(cluster, found)
+        machines.wait_until_gone(cluster, found, DRAIN_SECONDS + 15)
+    ended = processes.end(cluster.identity, name)
+    if not found.is_head and not found.tags:
+        machines.forget(cluster, found)  # joined by hand: the autoscaler clears away its own only
+    return ended
 
 
 def add(cluster: LocalCluster) -> Machine:

@@ -23,6 +23,25 @@ def test_init_writes_a_recipe_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "exists already; init never overwrites" in fails(capsys, "init", "my-lm")
 
 
+@pytest.mark.parametrize("name", ["我的模型", "-x y", "."])
+def test_init_refuses_a_name_that_no_recipe_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "cannot name a run and its model; up to 63 letters" in fails(capsys, "init", "--", name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    for verb in (
+        ["init", f"{tmp_path}/file/shop"],
+        ["demo-corpus", f"{tmp_path}/file"],
+        ["demo", "--folder", f"{tmp_path}/file"],
+    ):
+        assert "failed while writing" in fails(capsys, *verb, status=1)
+
+
 def test_a_missing_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         fails(capsys, "run", "nowhere.yaml")

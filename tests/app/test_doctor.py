@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,3 +48,35 @@ def test_too_little_memory_and_disk_are_problems(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(doctor, "_GIB", 1 << 60)
     findings = examine(tmp_path, 0)
     assert {each.name for each in findings if each.level == "problem"} == {"memory", "disk"}
+
+
+def test_a_network_file_system_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mounted(kind: str) -> Finding:
+        mounts = [SimpleNamespace(mountpoint="/", fstype="ext4"), SimpleNamespace(mountpoint=str(tmp_path), fstype=kind)]
+        monkeypatch.setattr(doctor.psutil, "disk_partitions", lambda all: mounts)
+        return named(examine(tmp_path / "runs", 0), "file system")
+
+    found = mounted("nfs4")
+    assert (found.level, found.found) == ("warning", f"nfs4, a network file system, below {tmp_path / 'runs'}")
+    assert "registry.tracking_uri" in found.todo
+    assert mounted("xfs").level == "ok"
+
+
+def test_too_little_shared_memory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = doctor.shutil.disk_usage
+    small = SimpleNamespace(free=64 << 20)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: small if str(place) == "/dev/shm" else usage(place))
+    found = named(examine(tmp_path, 0), "shared memory")
+    if Path("/dev/shm").is_dir():
+        assert found.level == "warning"
+        assert "--shm-size=2g" in found.todo
+
+
+def test_another_ray_or_none_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise doctor.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", lambda name: "2.9.3")
+    assert named(examine(tmp_path, 0), "Ray").level == "warning"
+    monkeypatch.setattr(doctor.metadata, "version", absent)
+    assert named(examine(tmp_path, 0), "Ray").level == "problem"

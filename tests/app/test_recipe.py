@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from app.commands.project import template
-from app.recipe import load_recipe
+from app.recipe import Recipe, load_recipe
 from cluster.errors import RecipeError
+from cluster.stage import RecipeOutline
 
 RECIPES = Path(__file__).resolve().parents[2] / "workloads" / "recipes"
 
@@ -59,3 +60,7 @@ def test_values_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "name: x\ncorpus: {}\nmodel: {heads: 3, kv_heads: 2}\n")
     with pytest.raises(RecipeError, match=r"line 3: .*heads \(3\) must be a multiple of kv_heads \(2\)"):
         load_recipe(path)
+
+
+def test_every_section_has_its_name_in_the_outline() -> None:
+    assert list(RecipeOutline.model_fields) == list(Recipe.model_fields)

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 import ray
 from rich.console import Console
 
@@ -26,6 +27,20 @@ def test_lines_tell_start_end_and_outcome() -> None:
     assert lines[1].startswith("stage_end stage=corpus outcome=done seconds=")
     assert lines[1].endswith("kept=9")
     assert lines[2] == 'fallback reason="no GPU"'
+
+
+def test_progress_lines_have_rate_and_time_left_and_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    reporter = LineReporter(stream)
+    reporter.start("corpus", "documents", total=100)
+    reporter.advance("corpus", 10)
+    assert "progress" not in stream.getvalue(), "the next line is not due yet"
+    monkeypatch.setattr("cluster.observe.progress._QUIET_SECONDS", 0)
+    reporter.advance("corpus", 40, loss=2.5)
+    told = stream.getvalue().splitlines()[-1]
+    assert told.startswith("progress stage=corpus documents=40 total=100 documents_per_second=")
+    assert "eta_seconds=" in told
+    assert told.endswith("loss=2.5")
 
 
 def test_rate_and_eta_count_from_the_first_event() -> None:

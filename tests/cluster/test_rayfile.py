@@ -1,8 +1,12 @@
 """ray-cluster.yaml, every variant of it: valid for Ray's own schema, and what it says is what this project needs of a cluster."""
 
 import importlib.util
+import os
 import re
 import shlex
+import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -113,6 +117,18 @@ def test_the_token_is_on_and_the_head_keeps_its_state(config: dict[str, Any]) ->
     head = environment_of(start_of(config, "head"))
     assert head["RAY_gcs_storage"] == "rocksdb"
     assert f"mkdir -p {head['RAY_gcs_storage_path']}" in start_of(config, "head")
+
+
+def test_the_token_is_made_for_its_owner_only_and_is_not_shown(tmp_path: Path) -> None:
+    """By the command that the file names: Ray's own leaves one that everybody on the machine can read (Ray 2.60)."""
+    [command] = re.findall(r"^#   (\(.*get-auth-token.*\))", TEXT, re.MULTILINE)
+    assert command in (ROOT / "cluster" / "runbook.md").read_text(encoding="utf-8")
+    own = {"HOME": str(tmp_path), "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    done = subprocess.run(["bash", "-c", f"umask 022; {command}"], env=own, capture_output=True, text=True, check=True)
+    token = tmp_path / ".ray" / "auth_token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    assert len(token.read_text(encoding="utf-8")) >= 32
+    assert token.read_text(encoding="utf-8") not in done.stdout + done.stderr
 
 
 def test_no_secret_is_in_the_file() -> None:

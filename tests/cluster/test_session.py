@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import Interrupted
-from cluster.session import Session, stop_on_sigterm
+from cluster.errors import Interrupted, UserError
+from cluster.session import Session, session, stop_on_sigterm
 
 JOIN = "from cluster.session import session\nwith session({address!r}): print('joined')"
 
@@ -25,6 +25,16 @@ def test_a_private_session_has_a_token_and_only_loopback(ray_session: Session) -
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     assert os.environ["RAY_AUTH_TOKEN"] not in repr(ray_session)
+
+
+def test_a_second_session_is_refused_and_the_first_goes_on(ray_session: Session) -> None:
+    import ray
+
+    token = os.environ["RAY_AUTH_TOKEN"]
+    with pytest.raises(UserError, match="a driver of a Ray session already; one session at a time"), session(cpus=1):
+        pass
+    assert ray.is_initialized()
+    assert os.environ["RAY_AUTH_TOKEN"] == token
 
 
 def test_a_stale_token_is_refused_in_one_line(ray_session: Session) -> None:
@@ -55,6 +65,30 @@ def test_an_address_where_nothing_answers() -> None:
     assert f"no Ray cluster answers at 127.0.0.1:{port}" in done.stderr
 
 
+def test_a_ray_that_does_not_start_is_one_line() -> None:
+    code = """
+import ray
+from cluster.entry import exit_status
+from cluster.session import session
+
+def fail(**_):
+    raise Exception("The current node timed out during startup.")
+
+def run():
+    with session(cpus=1):
+        print("started")
+
+ray.init = fail
+print(exit_status(run))
+"""
+    done = run_python(code)
+    assert done.stdout == "2\n", done.stderr
+    assert done.stderr.startswith(
+        "error: Ray did not start on this machine (The current node timed out during startup.); free memory"
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_sigterm_becomes_an_interruption() -> None:
     def stop_oneself() -> None:
         with stop_on_sigterm():
@@ -67,8 +101,9 @@ def test_sigterm_becomes_an_interruption() -> None:
 
 @pytest.mark.slow
 def test_a_private_session_leaves_nothing_behind() -> None:
-    before = set(Path("/tmp").glob("hl-*"))
     code = "import ray\nfrom cluster.session import session\nwith session(cpus=1) as s: print(s.log_folder, ray.cluster_resources()['CPU'])"
     done = run_python(code)
     assert done.returncode == 0, done.stderr
-    assert set(Path("/tmp").glob("hl-*")) <= before
+    folder = Path(done.stdout.split()[0]).parents[2]
+    assert folder.name.startswith("hl-")
+    assert not folder.exists()

@@ -70,3 +70,10 @@ def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
     file.write_text("seed: 1\nname: ../elsewhere\n", encoding="utf-8")
     with pytest.raises(RecipeError, match=r"line 2: name = '\.\./elsewhere' is not usable"):
         open_context(read_recipe(str(file)), SilentReporter())
+
+
+def test_a_misspelt_section_is_refused_also_where_one_workload_reads_the_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("name: shop\ntrainning: {steps: 5}\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"line 2: unknown key 'trainning'.*did you mean 'training'\?"):
+        open_context(read_recipe(str(file)), SilentReporter())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cluster import storage
 from cluster.errors import StorageError
 from cluster.storage import FileStat, locate
+from tests.unprivileged import reachable_folder, unprivileged
 
 
 def _one_line(call: Callable[[], object], *parts: str) -> None:
@@ -167,8 +168,10 @@ def test_a_server_that_does_not_answer(s3_bucket: str) -> None:
         _one_line(lambda: storage.read_bytes(locate(uri)), "failed while reading s3://bucket/x")
 
 
-def test_no_permission(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    (tmp_path / "closed").mkdir(mode=0o500)
-    _one_line(lambda: storage.write_bytes(locate(str(tmp_path / "closed" / "x")), b"x"), "no permission")
+def test_no_permission() -> None:
+    with reachable_folder() as folder, unprivileged():
+        (folder / "closed").mkdir(mode=0o500)
+        _one_line(lambda: storage.write_bytes(locate(str(folder / "closed" / "x")), b"x"), "no permission while writing")
+        (folder / "secret").write_bytes(b"x")
+        (folder / "secret").chmod(0)
+        _one_line(lambda: storage.read_bytes(locate(str(folder / "secret"))), "no permission while reading")

@@ -70,3 +70,11 @@ def test_corpus_takes_a_recipe_alone_too() -> None:
     options = build_parser().parse_args(with_action(["corpus", "r.yaml", "--set", "seed=1", "--cpus", "2"]))
     assert (options.recipe, options.overrides, options.cpus) == ("r.yaml", ["seed=1"], 2)
     assert with_action(["run", "r.yaml"]) == ["run", "r.yaml"]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md", "cluster/runbook.md", "cluster/kubernetes/README.md"])
+def test_a_job_that_a_document_submits_is_placed_off_the_head(readme: str) -> None:
+    """Ray puts a driver that asks for nothing on the head, with which it would die."""
+    shown = re.findall(r"^ *ray job submit .*$", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE)
+    assert shown or not readme.startswith("README")
+    assert [line for line in shown if not re.search(r"--entrypoint-(memory|num-cpus) \d", line)] == []

@@ -1,6 +1,6 @@
 """Doing the corpus stage's work, step by step, in a Ray session:
 
-read -> recurring lines -> clean -> exact and near duplicates -> fates -> documents, decisions, report
+read -> recurring lines -> calibrate -> clean -> exact and near duplicates -> fates -> documents, decisions, report
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
+from workloads.corpus.calibrate import by_source, calibrate
 from workloads.corpus.dedup.fates import heldout_below, survey
 from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.flow import clean_blocks, read_blocks
@@ -34,8 +35,10 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     recurring = (
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
     )
+    progress.at("calibrating")
+    calibrated = calibrate(blocks, spec, recurring)
     progress.at("cleaning")
-    blocks = clean_blocks(blocks, spec, recurring, progress.cleaned)
+    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), progress.cleaned)
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records)
     kept = survey(blocks, fates)
@@ -45,7 +48,7 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     _count(context.name, tally)
     _refuse_nothing(tally, found)
     write_all(blocks, fates, kept, heldout, tally.read, draft.location)
-    report = build_report(context.name, spec, tally)
+    report = build_report(context.name, spec, tally, calibrated)
     draft.write("report.json", report.to_json())
     draft.write("report.html", page(report).encode())
     draft.counts.update(report.counts)

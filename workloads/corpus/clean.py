@@ -15,15 +15,24 @@ from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tables import CLEAN, is_empty, texts, where
 from workloads.text.boilerplate import strip_column
 from workloads.text.codes import Codes
+from workloads.text.convert import convert
 from workloads.text.fold import fold_all
 from workloads.text.minhash import band_keys
 from workloads.text.pii import Masked, mask
-from workloads.text.rules import Verdict, build_rules, judge, measure_all
+from workloads.text.rules import Rule, Verdict, build_rules, judge, measure_all
+from workloads.text.rules.language import Script, script_of
+from workloads.text.rules.measured import Measured
 
 _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
-_OF_BAD: Mapping[str, object] = {"rule": "", "value": 0.0, "digest": bytes(16), "bands": b""} | dict.fromkeys(
-    ("characters", "lines_removed", "mobiles", "emails", "id_cards"), 0
-)
+_OF_BAD: Mapping[str, object] = {
+    "rule": "",
+    "value": 0.0,
+    "threshold": 0.0,
+    "script": "none",
+    "converted": False,
+    "digest": bytes(16),
+    "bands": b"",
+} | dict.fromkeys(("characters", "lines_removed", "mobiles", "emails", "id_cards"), 0)
 
 
 @dataclass(frozen=True)
@@ -33,30 +42,66 @@ class Cleaned:
     masked: Masked
     verdict: Verdict
     lines_removed: int
+    script: Script
+    converted: bool = False
 
 
-def clean_texts(texts: Codes, sources: Sequence[str], spec: CorpusSpec, recurring: Collection[int]) -> list[Cleaned]:
-    """Clean normalised texts. Rules see them without boilerplate and before masking."""
-    rules, removed = build_rules(spec.rules.thresholds()), np.zeros(len(texts), np.int64)
-    stripped = list(texts)
-    if spec.remove_boilerplate:
-        seeds = np.array(list(map(seed_of, sources)), np.uint64)
-        stripped, removed = strip_column(texts, seeds, np.array(sorted(recurring), np.uint64))
-    verdicts = [judge(measured, rules) for measured in measure_all(stripped)]
+Own = Mapping[str, Mapping[str, float]]
+"""Thresholds by source and rule, in place of the recipe's."""
+
+
+class SourceRules:
+    """The rules for every source: with the recipe's thresholds, or those taken from the source itself."""
+
+    def __init__(self, spec: CorpusSpec, own: Own) -> None:
+        self._given = spec.rules.thresholds()
+        self._rules = {source: build_rules({**self._given, **thresholds}) for source, thresholds in own.items()}
+        self._others = build_rules(self._given)
+
+    def of(self, source: str) -> Sequence[Rule]:
+        return self._rules.get(source, self._others)
+
+
+def clean_texts(
+    texts: Codes, sources: Sequence[str], spec: CorpusSpec, recurring: Collection[int], own: Own | None = None
+) -> list[Cleaned]:
+    """Clean normalised texts. Rules see them without boilerplate, before conversion and masking."""
+    rules = SourceRules(spec, own or {})
+    stripped, removed = without_boilerplate(texts, sources, spec, recurring)
     return [
-        Cleaned(mask(text) if verdict.keep and spec.mask_personal_data else Masked(text), verdict, lines)
-        for text, verdict, lines in zip(stripped, verdicts, removed.tolist(), strict=True)
+        _cleaned(measured, rules.of(source), lines, spec)
+        for measured, source, lines in zip(measure_all(stripped), sources, removed, strict=True)
     ]
 
 
-def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
+def without_boilerplate(
+    texts: Codes, sources: Sequence[str], spec: CorpusSpec, recurring: Collection[int]
+) -> tuple[list[str], list[int]]:
+    """The texts without the lines that belong to their pages, and how many went; as they are where the recipe says so."""
+    if not spec.remove_boilerplate:
+        return list(texts), [0] * len(texts)
+    seeds = np.array(list(map(seed_of, sources)), np.uint64)
+    stripped, removed = strip_column(texts, seeds, np.array(sorted(recurring), np.uint64))
+    return stripped, removed.tolist()
+
+
+def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: CorpusSpec) -> Cleaned:
+    text, verdict, script = measured.text, judge(measured, rules), script_of(measured)
+    if not verdict.keep:
+        return Cleaned(Masked(text), verdict, lines, script)
+    written = convert(text, script, spec.convert)
+    masked = mask(written) if spec.mask_personal_data else Masked(written)
+    return Cleaned(masked, verdict, lines, script, written != text)
+
+
+def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None = None) -> pa.Table:
     """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last."""
     good = is_empty(block, "problem")
-    return pa.concat_tables([_clean(where(block, good), spec, recurring), _pass(where(block, ~good))]).combine_chunks()
+    return pa.concat_tables([_clean(where(block, good), spec, recurring, own), _pass(where(block, ~good))]).combine_chunks()
 
 
-def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.Table:
-    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring)
+def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None) -> pa.Table:
+    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring, own)
     kept = [each.verdict.keep for each in cleaned]
     folded = fold_all(Codes.of([each.masked.text for each in cleaned if each.verdict.keep]))
     digests, bands = map(_digest, folded), iter(band_keys(folded, spec.duplicates.bands, spec.duplicates.rows))
@@ -65,7 +110,10 @@ def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int]) -> pa.
         "characters": [len(each.masked.text) for each in cleaned],
         "rule": [each.verdict.rule for each in cleaned],
         "value": [each.verdict.value for each in cleaned],
+        "threshold": [each.verdict.threshold for each in cleaned],
         "lines_removed": [each.lines_removed for each in cleaned],
+        "script": [each.script for each in cleaned],
+        "converted": [each.converted for each in cleaned],
         "mobiles": [each.masked.mobiles for each in cleaned],
         "emails": [each.masked.emails for each in cleaned],
         "id_cards": [each.masked.id_cards for each in cleaned],

@@ -5,7 +5,7 @@ which spills to disk; a block whose worker died is made again from the input. A 
 cleaned form is there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -62,9 +62,12 @@ def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator
         yield sum(each.num_rows for each in held)
 
 
-def clean_blocks(blocks: list[Any], spec: CorpusSpec, recurring: frozenset[int], told: Told) -> list[Any]:
-    """References to tables with columns CLEAN. Empties `blocks`, so that what has been cleaned takes no room any more."""
-    shared, records = ray.put((spec, recurring)), 0
+def clean_blocks(
+    blocks: list[Any], spec: CorpusSpec, recurring: frozenset[int], own: Mapping[str, Mapping[str, float]], told: Told
+) -> list[Any]:
+    """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's. Empties `blocks`, so that what has been cleaned takes no room any more."""
+    shared: Any = ray.put((spec, recurring, own))
+    records = 0
     pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
     try:

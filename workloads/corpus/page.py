@@ -18,6 +18,7 @@ def page(report: Report) -> str:
         _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
         _section("Sources", _sources(report.sources)),
+        _section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -123,6 +124,14 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str
     names = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table class="{kind}"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _calibration(report: Report) -> str:
+    rows = [
+        (escape(each.source), escape(each.rule), f"{each.threshold:.4g}", f"{each.percent:g} %", f"{each.documents:,}")
+        for each in report.calibration
+    ]
+    return _table(("source", "rule", "threshold", "beyond it", "documents measured"), rows, "calibration") if rows else ""
 
 
 def _samples(report: Report) -> str:

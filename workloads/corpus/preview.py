@@ -4,16 +4,18 @@ Recurring lines are learned from the sample as a run learns them from everything
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from workloads.corpus.recurring import count_lines, line_key, lines_of_block, recurring_of
+from workloads.corpus.calibrate import by_source, thresholds_from
+from workloads.corpus.clean import SourceRules, without_boilerplate
+from workloads.corpus.recurring import count_lines, lines_of_block, recurring_of
 from workloads.corpus.sample import Drawn
 from workloads.corpus.spec import CorpusSpec
-from workloads.text.boilerplate import can_recur, strip_boilerplate
-from workloads.text.rules import RULES, Measured, Rule
+from workloads.text.codes import Codes
+from workloads.text.rules import RULES, Rule, measure_all
 
 PERCENTILES = (1, 5, 50, 95, 99)
 
@@ -68,13 +70,16 @@ class Preview:
 
     spec: CorpusSpec
     measured: tuple[Measurement, ...]
+    own: Mapping[str, Mapping[str, float]]  # thresholds by source and rule, where the recipe calibrates
 
     @property
     def kept(self) -> int:
         return sum(not each.reason for each in self.measured)
 
-    def threshold(self, rule: type[Rule], source: str = "") -> float | None:
-        return self.spec.rules.thresholds().get(rule.name)
+    def drops(self, rule: type[Rule], each: Measurement) -> bool:
+        """Whether the rule alone drops this document, with the threshold for its source."""
+        threshold = self.own.get(each.drawn.source, {}).get(rule.name, self.spec.rules.thresholds().get(rule.name))
+        return threshold is not None and not rule(threshold).keeps(each.values[rule.name])
 
     def rules(self) -> list[RulePreview]:
         """Every rule in the order in which they are asked."""
@@ -82,14 +87,14 @@ class Preview:
 
     def _rule(self, rule: type[Rule]) -> RulePreview:
         values = np.array([each.values[rule.name] for each in self.measured])
-        threshold = self.threshold(rule)
+        threshold = self.spec.rules.thresholds().get(rule.name)
         looser, stricter = (None, None) if threshold is None else (_what_if(rule, values, t) for t in others(rule, threshold))
         return RulePreview(
             rule.name,
             rule.at_least,
             "" if threshold is None else rule.meaning.format(threshold),
             threshold,
-            0 if threshold is None else _what_if(rule, values, threshold).dropped,
+            sum(self.drops(rule, each) for each in self.measured),
             sum(each.reason == rule.name for each in self.measured),
             _percentiles(values),
             looser,
@@ -98,32 +103,27 @@ class Preview:
 
     def sources(self, rule: type[Rule]) -> list[SourcePreview]:
         """The rule by source, most dropped first."""
-        by_source: dict[str, list[float]] = {}
+        groups: dict[str, list[Measurement]] = {}
         for each in self.measured:
-            by_source.setdefault(each.drawn.source, []).append(each.values[rule.name])
-        threshold = self.threshold(rule)
+            groups.setdefault(each.drawn.source, []).append(each)
         lines = [
             SourcePreview(
                 source,
-                len(values),
-                0 if threshold is None else _what_if(rule, np.array(values), threshold).dropped,
-                _percentiles(np.array(values)),
+                len(found),
+                sum(self.drops(rule, each) for each in found),
+                _percentiles(np.array([each.values[rule.name] for each in found])),
             )
-            for source, values in by_source.items()
+            for source, found in groups.items()
         ]
         return sorted(lines, key=lambda line: (-line.dropped / line.documents, line.source))
 
     def dropped_by(self, rule: type[Rule], most: int) -> list[Measurement]:
         """Documents that the rule would drop, whatever the others say; by id, so a fair choice."""
-        threshold = self.threshold(rule)
-        if threshold is None:
-            return []
-        return [each for each in self.measured if not rule(threshold).keeps(each.values[rule.name])][:most]
+        return [each for each in self.measured if self.drops(rule, each)][:most]
 
     def just_kept(self, rule: type[Rule], most: int) -> list[Measurement]:
         """Documents that the rule keeps, nearest to the threshold first."""
-        threshold = self.threshold(rule)
-        kept = [each for each in self.measured if threshold is None or rule(threshold).keeps(each.values[rule.name])]
+        kept = [each for each in self.measured if not self.drops(rule, each)]
         return sorted(kept, key=lambda each: each.values[rule.name] * (1 if rule.at_least else -1))[:most]
 
 
@@ -146,7 +146,23 @@ def _percentiles(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tupl
 def preview(sample: Sequence[Drawn], spec: CorpusSpec) -> Preview:
     """Clean and measure every document of the sample as a run would."""
     recurring = _recurring(sample, spec) if spec.remove_boilerplate else frozenset()
-    return Preview(spec, tuple(_measure(drawn, spec, recurring) for drawn in sample))
+    measured = _measure(sample, spec, recurring)
+    own = _own_thresholds(measured, spec)
+    rules = SourceRules(spec, own)
+    return Preview(spec, tuple(replace(each, reason=_reason(each, rules.of(each.drawn.source))) for each in measured), own)
+
+
+def _own_thresholds(measured: Sequence[Measurement], spec: CorpusSpec) -> Mapping[str, Mapping[str, float]]:
+    if not spec.calibrate.rules.given():
+        return {}
+    values: dict[str, list[Mapping[str, float]]] = {}
+    for each in measured:
+        values.setdefault(each.drawn.source, []).append(each.values)
+    return by_source(thresholds_from(values, spec.calibrate))
+
+
+def _reason(each: Measurement, rules: Sequence[Rule]) -> str:
+    return next((rule.name for rule in rules if not rule.keeps(each.values[rule.name])), "")
 
 
 def _recurring(sample: Sequence[Drawn], spec: CorpusSpec) -> frozenset[int]:
@@ -159,13 +175,10 @@ def _recurring(sample: Sequence[Drawn], spec: CorpusSpec) -> frozenset[int]:
     return recurring_of([count_lines(spec.recurring_documents, lines[0])], spec.recurring_share)
 
 
-def _measure(drawn: Drawn, spec: CorpusSpec, recurring: frozenset[int]) -> Measurement:
-    text, removed = drawn.text, 0
-    if spec.remove_boilerplate:
-        text, removed = strip_boilerplate(text, lambda line: can_recur(line) and line_key(drawn.source, line) in recurring)
-    measured, thresholds = Measured(text), spec.rules.thresholds()
-    values = {rule.name: rule.measure(measured) for rule in RULES}
-    broken = (
-        rule.name for rule in RULES if rule.name in thresholds and not rule(thresholds[rule.name]).keeps(values[rule.name])
-    )
-    return Measurement(drawn, text, removed, values, next(broken, ""))
+def _measure(sample: Sequence[Drawn], spec: CorpusSpec, recurring: frozenset[int]) -> list[Measurement]:
+    codes, sources = Codes.of([each.text for each in sample]), [each.source for each in sample]
+    stripped, removed = without_boilerplate(codes, sources, spec, recurring)
+    return [
+        Measurement(drawn, measured.text, lines, {rule.name: rule.measure(measured) for rule in RULES}, "")
+        for drawn, measured, lines in zip(sample, measure_all(stripped), removed, strict=True)
+    ]

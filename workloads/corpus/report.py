@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from cluster.manifest import Json
+from workloads.corpus.calibrate import Calibrated
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
+from workloads.text.rules.language import SCRIPTS
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,13 @@ class Report:
     lengths: tuple[LengthBin, ...]
     bad_files: tuple[BadFile, ...]
     samples: Mapping[str, tuple[Sample, ...]]
+    calibration: tuple[Calibrated, ...]
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def build_report(name: str, spec: CorpusSpec, tally: Tally) -> Report:
+def build_report(name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Calibrated, ...]) -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
     dropped = tally.dropped()
@@ -80,6 +83,7 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally) -> Report:
         lengths=_lengths(tally),
         bad_files=tuple(BadFile(file, reason, count) for (file, reason), count in bad[:100]),
         samples={reason: tuple(tally.samples[reason]) for reason in order if reason in tally.samples},
+        calibration=calibrated,
     )
 
 
@@ -97,6 +101,9 @@ def _counts(tally: Tally) -> dict[str, int]:
         "characters_read": tally.cleaning["characters_read"],
         "characters_kept": _characters(tally, KEPT),
         **{f"dropped_{reason}": dropped[reason] for reason in REASONS},
+        **{f"script_{script}": tally.cleaning[f"script_{script}"] for script in SCRIPTS},
+        "documents_normalised": tally.cleaning["normalised"],
+        "documents_converted": tally.cleaning["converted"],
         "lines_removed": tally.cleaning["lines_removed"],
         "lines_repaired": tally.cleaning["lines_repaired"],
         "masked_mobile": tally.cleaning["mobiles"],

@@ -4,9 +4,11 @@ from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.corpus.calibrate_spec import CalibrateSpec
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
+from workloads.text.convert import Target
 
 __all__ = ["CorpusSpec", "InputSpec", "ReadingSpec"]
 
@@ -19,6 +21,8 @@ class CorpusSpec(Spec):
     )
     reading: ReadingSpec = Field(default=ReadingSpec(), description="what is too large to be read")
     rules: RulesSpec = Field(RulesSpec(), description="what is kept, by thresholds; null switches a rule off")
+    calibrate: CalibrateSpec = Field(CalibrateSpec(), description="thresholds taken from the corpus itself, by source")
+    convert: Target = Field(default="none", description="write every document in one script: none, simplified or traditional")
     remove_boilerplate: bool = Field(default=True, description="take out navigation, copyright and similar lines")
     recurring_share: float = Field(
         default=0.5, gt=0, le=1, description="a short line in this share of a source's documents is boilerplate"

@@ -10,7 +10,7 @@ from cluster.stage import StageContext, run_stage
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 _NAME = "corpus"
 
 

@@ -27,6 +27,7 @@ READ = _schema(
     pa.field("characters_read", pa.int32()),
     pa.field("problem", pa.string()),  # empty for a document; else why the record is bad
     pa.field("lines_repaired", pa.int32()),  # read with the wrong encoding by whoever wrote the file, and set right
+    pa.field("normalised", pa.bool_()),  # whether the text differs from what was read
     pa.field("date", pa.float64()),  # seconds since 1970; not a number where the record has none
     pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
 )
@@ -36,7 +37,10 @@ CLEAN = _schema(
     pa.field("characters", pa.int32()),
     pa.field("rule", pa.string()),  # the rule that drops the document; empty: none so far
     pa.field("value", pa.float64()),
+    pa.field("threshold", pa.float64()),  # of the rule that drops the document; 0 where none does
     pa.field("lines_removed", pa.int32()),
+    pa.field("script", pa.string()),  # simplified, traditional, mixed or none, before conversion
+    pa.field("converted", pa.bool_()),
     pa.field("mobiles", pa.int32()),
     pa.field("emails", pa.int32()),
     pa.field("id_cards", pa.int32()),
@@ -50,6 +54,7 @@ DOCUMENTS = _schema(
     pa.field("source", pa.string()),
     pa.field("split", pa.string()),
     pa.field("characters", pa.int32()),
+    pa.field("script", pa.string()),  # as it was read
     pa.field("cluster_size", pa.int32()),  # copies of it that were found, itself included
 )
 
@@ -61,10 +66,14 @@ DECISIONS = _schema(
     pa.field("stage", pa.string()),
     pa.field("rule", pa.string()),
     pa.field("value", pa.float64()),
+    pa.field("threshold", pa.float64()),
     pa.field("kept", pa.bool_()),
     pa.field("matched_id", pa.string()),
     pa.field("lines_removed", pa.int32()),
     pa.field("lines_repaired", pa.int32()),
+    pa.field("normalised", pa.bool_()),
+    pa.field("script", pa.string()),
+    pa.field("converted", pa.bool_()),
     pa.field("masked", pa.int32()),
 )
 

@@ -117,6 +117,9 @@ def _count(tally: Tally, row: dict[str, object], heldout: int) -> None:
         tally.cleaning["documents_heldout"] += int(str(row["lot"])) < heldout
         for name in ("lines_removed", "lines_repaired", "mobiles", "emails", "id_cards"):
             tally.cleaning[name] += int(str(row[name]))
+        for name in ("normalised", "converted"):
+            tally.cleaning[name] += bool(row[name])
+        tally.cleaning[f"script_{row['script']}"] += 1
         return
     found = tally.samples.setdefault(rule, [])
     if len(found) < SAMPLES or str(row["id"]) < found[-1].key:

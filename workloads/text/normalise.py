@@ -1,6 +1,6 @@
 """The one clean form in which text is kept: same characters for the same sign, no invisible ones, no stray spaces.
 
-Chinese punctuation stays as written (，。！？：；“”（）《》、…—). Not for fingerprints: those lose far more (see fold.py).
+Chinese punctuation stays as written (，。！？：；“”（）《》、…—); signs in other forms come from signs.py. Not for fingerprints: those lose far more (see fold.py).
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from workloads.text.codes import Codes
 from workloads.text.script import HAN
+from workloads.text.signs import settle
 
 _NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 INVISIBLE = re.compile(
@@ -34,7 +35,7 @@ def normalise(text: str) -> str:
 
     Indentation of lines that do not begin with Han stays, since code keeps its meaning there.
     """
-    text = compose(text)
+    text = compose(settle(text))
     if WIDE.search(text):
         text = text.translate(_HALF_WIDTH)
     text = WIDE_SPACE.sub(" ", text)
@@ -54,6 +55,7 @@ def normalise_all(texts: Sequence[str]) -> Codes:
     """What `normalise` gives for each text, in one pass over the column."""
     from workloads.text.kernels.normalise import clean_up, kinds, may_compose
 
+    texts = list(map(settle, texts))
     codes = Codes.of(texts)
     if len(rare := may_compose(codes.points, codes.offsets, kinds())):
         composed = list(texts)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from app.gateway.routes import Route
 from app.gateway.serve import get_routes, set_routes, single_route, start_gateway, stop_gateway, wait_ready
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import AddressError, ArtifactError, UnavailableError
+from cluster.observe.metrics import EXPORTED, SERVING_BROKEN
 from cluster.session import Session
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.deploy import (
@@ -295,3 +297,11 @@ def test_a_port_in_use_is_named_with_a_free_one() -> None:
         with pytest.raises(AddressError, match=rf"port {port} on 127\.0\.0\.1 cannot be taken .*serving\.port=\d+"):
             require_free_port("127.0.0.1", port)
     require_free_port("127.0.0.1", port)
+
+
+def test_every_number_of_serving_reaches_the_machines_agent(served: Served) -> None:
+    """Gateways and replicas are processes of their own; alerts and dashboards read what Ray's agent says of them."""
+    served.client.chat.completions.create(model="tiny", messages=QUESTION, max_tokens=4)
+    wanted = {each.exported for each in EXPORTED if each.name.startswith("hanlin_serving_")} - {SERVING_BROKEN.exported}
+    page = f"http://127.0.0.1:{ray.nodes()[0]['MetricsExportPort']}/metrics"
+    until(lambda: wanted <= set(re.findall(r"^# TYPE (\S+)", httpx.get(page, timeout=30).text, re.MULTILINE)))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
 from cluster.artifacts import ArtifactStore
 from cluster.errors import AddressError, UnavailableError, UserError
-from cluster.session import session
+from cluster.session import Session
 from tests.certificates import make_certificate
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.deploy import deploy_revision, free_port, require_certificate, start_http, stop_serving
@@ -32,7 +32,7 @@ def test_files_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_answers_come_over_tls_only(tmp_path: Path) -> None:
+def test_answers_come_over_tls_only(ray_session: Session, tmp_path: Path) -> None:
     files = make_certificate(tmp_path / "tls")
     spec = ServingSpec(
         port=free_port(),
@@ -44,24 +44,23 @@ def test_answers_come_over_tls_only(tmp_path: Path) -> None:
         tls_key=str(files.key),
     )
     model = commit_model(ArtifactStore(str(tmp_path / "store")), write_model(tmp_path / "m"), "1")
-    with session(cpus=2):
-        try:
-            app = deploy_revision(spec, model, "1")
-            url = start_gateway(spec, single_route("tiny", "1", app))
-            assert url == f"https://127.0.0.1:{spec.port}"
-            wait_ready(url, certificate=spec.tls_certificate)
-            trust = ssl.create_default_context(cafile=str(files.authority))
-            with httpx.Client(base_url=url, verify=trust, timeout=60) as client:
-                body = {"model": "tiny", "prompt": "青石镇", "max_tokens": 4}
-                assert client.post("/v1/completions", json=body).json()["usage"]["completion_tokens"] > 0
-            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-                httpx.get(f"{url}/healthz")
-            with pytest.raises(httpx.HTTPError):
-                httpx.get(f"http://127.0.0.1:{spec.port}/healthz")
-            with pytest.raises(UnavailableError, match="not ready"):
-                wait_ready(url, seconds=0, certificate=str(make_certificate(tmp_path / "stranger").certificate))
-            with pytest.raises(AddressError, match="serves with another certificate"):
-                start_http(spec.model_copy(update={"tls_certificate": "", "tls_key": ""}))
-        finally:
-            stop_gateway()
-            stop_serving()
+    try:
+        app = deploy_revision(spec, model, "1")
+        url = start_gateway(spec, single_route("tiny", "1", app))
+        assert url == f"https://127.0.0.1:{spec.port}"
+        wait_ready(url, certificate=spec.tls_certificate)
+        trust = ssl.create_default_context(cafile=str(files.authority))
+        with httpx.Client(base_url=url, verify=trust, timeout=60) as client:
+            body = {"model": "tiny", "prompt": "青石镇", "max_tokens": 4}
+            assert client.post("/v1/completions", json=body).json()["usage"]["completion_tokens"] > 0
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(f"{url}/healthz")
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"http://127.0.0.1:{spec.port}/healthz")
+        with pytest.raises(UnavailableError, match="not ready"):
+            wait_ready(url, seconds=0, certificate=str(make_certificate(tmp_path / "stranger").certificate))
+        with pytest.raises(AddressError, match="serves with another certificate"):
+            start_http(spec.model_copy(update={"tls_certificate": "", "tls_key": ""}))
+    finally:
+        stop_gateway()
+        stop_serving()

@@ -12,6 +12,7 @@ from cluster.draft import Draft
 from cluster.errors import UserError
 from cluster.manifest import Work
 from cluster.observe import logs
+from cluster.session import Session
 from cluster.stage import StageContext, run_stage
 
 LOG = logging.getLogger("cluster.test")
@@ -111,3 +112,10 @@ def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("HANLIN_LOG", str(tmp_path))
     with pytest.raises(UserError, match=r"HANLIN_LOG=.*directory.*stderr, or a file"):
         logs.start()
+
+
+def test_an_event_inside_of_ray_has_its_job(lines: Any, ray_session: Session) -> None:
+    import ray
+
+    logs.event(LOG, "here")
+    assert lines()[0]["job"] == ray.get_runtime_context().get_job_id()

@@ -34,6 +34,9 @@ def main(folder: Path) -> None:
     driver = f"RAY_AUTH_MODE=token python {DEMAND} {cpus()} {len(machines.addresses) - 1}"
     subprocess.run(machines.command(head, driver), check=True)
     say("token refused", machines.run(head, f"RAY_AUTH_TOKEN={'0' * 64} RAY_AUTH_MODE=token ray status").returncode != 0)
+    say("status", machines.run(head, "RAY_AUTH_MODE=token ray status --verbose").stdout)  # as the runbook does
+    shown = [machines.run(each, "stat -c %a ~/.ray/auth_token").stdout.split() for each in machines.addresses]
+    say("token modes", [words[-1] for words in shown])
     say("store", machines.run(head, "ls ~/.hanlin/head-store").stdout.split()[:1] != [])
     begun = time.monotonic()
     ray("down", "--yes", config)

@@ -41,6 +41,8 @@ def test_ray_up_scales_from_no_machine_and_back_over_ssh(seen: Seen) -> None:
     assert got["holders on"] == ["10.77.0.2", "10.77.0.3"]
     assert [got["small on"]] == got["at last"], "memory alone places it off the head"
     assert got["token refused"]
+    assert got["token modes"] == ["600"] * 3
+    assert "Active:" in got["status"], "the runbook's first look"
     assert got["store"]
     for what, shown in FIGURES.items():
         seen(f"ray up over ssh: {what}, s", got[shown])

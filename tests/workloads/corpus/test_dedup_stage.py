@@ -48,7 +48,7 @@ def rows(artifact: Artifact, folder: str) -> list[dict[str, Any]]:
 
 
 def spec(**duplicates: Any) -> CorpusSpec:
-    return CorpusSpec.model_validate({"min_variety": 0, "min_sentence_marks": 0, "duplicates": duplicates})
+    return CorpusSpec.model_validate({"rules": {"entropy": None, "sentences": None}, "duplicates": duplicates})
 
 
 def contents(artifact: Artifact) -> dict[str, str]:

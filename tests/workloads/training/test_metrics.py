@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cluster.errors import ResourceError
-from workloads.training.metrics import StepRecord, bits_per_character, goodput, peak_flops, training_curve
+from workloads.training.metrics import StepRecord, bits_per_character, goodput, peak_flops, shortest, training_curve
 from workloads.training.precision import Precision, choose_precision, has_native_bf16
 
 
@@ -33,7 +33,18 @@ def test_a_curve_has_both_series() -> None:
 def test_the_peak_of_this_processor_is_measured_once() -> None:
     peak = peak_flops(torch.device("cpu"), torch.float32)
     assert peak > 1e8
+    threads = torch.get_num_threads()
     assert peak_flops(torch.device("cpu"), torch.float32) == peak
+    assert torch.get_num_threads() == threads
+
+
+def test_a_disturbed_measurement_does_not_lower_the_peak() -> None:
+    moments = iter([0.0, 3.0, 4.0, 6.0, 11.0])
+    calls: list[int] = []
+    assert shortest(lambda: calls.append(1), seconds=10.0, clock=lambda: next(moments)) == 1.0
+    assert len(calls) == 4
+    slow = iter([0.0, 30.0, 50.0, 75.0])
+    assert shortest(lambda: None, seconds=10.0, clock=lambda: next(slow)) == 20.0
 
 
 def test_f32_is_what_it_says() -> None:

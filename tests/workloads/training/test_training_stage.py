@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from cluster import storage
 from cluster.artifacts import Artifact, ArtifactStore
-from cluster.errors import ArtifactError, Interrupted, ResourceError
+from cluster.errors import ArtifactError, Interrupted, ResourceError, UserError
 from cluster.observe.progress import SilentReporter, Value
 from cluster.session import Session, stop_on_sigterm
 from cluster.stage import StageContext
@@ -21,7 +22,7 @@ from workloads.models.spec import ModelSpec, preset_shape
 from workloads.training.job import Job
 from workloads.training.order import LedgerLine, first_fault
 from workloads.training.spec import TrainingSpec
-from workloads.training.stage import train_model, training_work
+from workloads.training.stage import require_checkpoint, train_model, training_work
 
 TWO = QUICK.model_copy(update={"workers": 2, "cpus_per_worker": 1})
 LONG = TWO.model_copy(update={"steps": 200, "evaluate_every": 100, "checkpoint_every": 10_000})
@@ -123,6 +124,18 @@ def _train_in_threads(context: StageContext, spec: TrainingSpec, model: ModelSpe
     finally:
         torch.set_num_threads(threads)
     return train_model(spec, model, tokens, tokenizer, context)  # needs no session: the last step is done
+
+
+def test_resume_asks_for_a_checkpoint_of_this_very_work(context: StageContext) -> None:
+    tokens, tokenizer = make_tokens(context.store), make_tokenizer(context.store)
+    with pytest.raises(UserError, match=r"no checkpoint of 'test' with these settings .*leave out --resume"):
+        require_checkpoint(QUICK, TINY, tokens, tokenizer, context)
+    model = _train_in_threads(context, QUICK, TINY)
+    storage.delete_folder(model.location)
+    require_checkpoint(QUICK, TINY, tokens, tokenizer, context)
+    other = QUICK.model_copy(update={"learning_rate": 1e-5})
+    with pytest.raises(UserError, match="leave out --resume"):
+        require_checkpoint(other, TINY, tokens, tokenizer, context)
 
 
 def test_a_model_with_a_changed_byte_is_refused(context: StageContext) -> None:

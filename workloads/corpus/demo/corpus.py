@@ -46,15 +46,18 @@ class DemoTruth:
 def write_demo_corpus(folder: Path, seed: int, documents: int) -> DemoTruth:
     """`documents` clean documents and the noise between them, below `folder`; equal arguments give equal bytes.
 
-    Does nothing where the same lies already. Raises UserError for fewer than 20 documents.
+    Does nothing where the same lies already, and takes an older demo's text away. Raises UserError for fewer than 20 documents
+    and for a folder whose raw/ is not the demo's.
     """
     if documents < _LEAST:
         raise UserError(f"a demo corpus of {documents} documents", f"at least {_LEAST}", "ask for more documents")
     wanted = {"seed": seed, "documents": documents, "generator": _generator_digest()}
     if (there := _already_there(folder, wanted)) is not None:
         return there
+    if (folder / RAW).exists() and not (folder / MARK).exists():
+        raise UserError(f"{folder / RAW} holds other text", "a folder without raw/, or an older demo's", "name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).unlink(missing_ok=True)
+    (folder / MARK).write_text("{}", encoding="utf-8")  # a demo's folder, not yet whole
     shutil.rmtree(folder / RAW, ignore_errors=True)
     (folder / RAW).mkdir()
     truth = _write(folder, seed, documents)

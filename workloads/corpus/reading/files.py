@@ -151,7 +151,10 @@ def _glob(spec: InputSpec, path: str) -> Found:
 
 def _below(spec: InputSpec, folder: Location, glob: str) -> Found:
     """The readable files below a folder whose relative path matches `glob` (`**/` any depth); hidden ones never."""
-    pattern = re.compile(_glob_pattern(glob) if glob else ".*")
+    try:
+        pattern = re.compile(_glob_pattern(glob) if glob else ".*")
+    except re.error as error:
+        raise InputError(f"cannot understand the glob {glob} ({error})", "*, ** and [a-z]", "mend `corpus.inputs`") from error
     files: list[InputFile] = []
     ignored: list[str] = []
     for stat in storage.list_files(folder):

@@ -40,8 +40,11 @@ def read_piece(piece: Piece, limits: Limits) -> Iterator[pa.Table]:
 
 def _table(piece: Piece, records: Sequence[Found]) -> pa.Table:
     repaired = list(map(_repaired, records))
-    rows = [_row(piece, found, lines) for found, (_, lines) in zip(records, repaired, strict=True)]
     texts = normalise_all([text for text, _ in repaired]).to_arrow()
+    rows = [
+        _row(piece, found, lines, clean != found.record.text)
+        for found, (_, lines), clean in zip(records, repaired, texts.to_pylist(), strict=True)
+    ]
     return to_table(rows, _WITHOUT_TEXT).append_column("text", texts).select(READ.names).cast(READ)
 
 
@@ -51,11 +54,12 @@ def _repaired(found: Found) -> tuple[str, int]:
     return (record.text[:SAMPLE_CHARACTERS], 0) if record.problem else repair(record.text)
 
 
-def _row(piece: Piece, found: Found, repaired: int) -> tuple[object, ...]:
+def _row(piece: Piece, found: Found, repaired: int, normalised: bool) -> tuple[object, ...]:
     file, record = found.file, found.record
     number = row_number(piece.index, found.row)
     if record.problem:
-        return number, "", "", file.name, record.position, 0, record.problem, 0, UNKNOWN, UNKNOWN
+        return number, "", "", file.name, record.position, 0, record.problem, 0, False, UNKNOWN, UNKNOWN
     source = file.source if file.fixed_source or not record.source else record.source
     identity, measures = document_id(source, record.text), (seconds_of(record.date), score_of(record.score))
-    return number, identity, source, file.name, record.position, len(record.text), "", repaired, *measures
+    changes = (repaired, normalised)
+    return number, identity, source, file.name, record.position, len(record.text), "", *changes, *measures

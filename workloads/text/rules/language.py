@@ -1,6 +1,6 @@
 """Chinese or not, told by the scripts that a text is written in. Not for dialects, nor for languages that share a script."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from workloads.text.kinds import Kind
 from workloads.text.rules.base import Rule
@@ -8,6 +8,7 @@ from workloads.text.rules.measured import Measured
 
 Language = Literal["zh", "ja", "ko", "vi", "latin", "other", "none"]
 Script = Literal["simplified", "traditional", "mixed", "none"]
+SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 _KANA_OF_JAPANESE = 0.1  # of kana and Han; Japanese statutes, the densest in Han, have .3, Chinese that quotes a title .01
 _HANGUL_OF_KOREAN = 0.3  # of hangul and Han; learned texts write many words in Han

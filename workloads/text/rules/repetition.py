@@ -8,12 +8,14 @@ from typing import ClassVar
 from workloads.text.rules.base import Rule
 from workloads.text.rules.measured import Measured
 
+_FEW_LETTERS = 100
 TOP_LENGTHS = range(2, 5)
 DUPLICATE_LENGTHS = range(5, 14)
 
 
 class TopNgram(Rule):
-    """Share of the letters that the most frequent n-gram covers, without regard to overlaps; 0 where none comes twice."""
+    """Share of the letters that the most frequent n-gram covers, without regard to overlaps; 0 where none comes twice, and
+    below a hundred letters, since short verse plays with words."""
 
     length: ClassVar[int]
     at_least = False
@@ -21,7 +23,9 @@ class TopNgram(Rule):
     @classmethod
     def measure(cls, text: Measured) -> float:
         times = text.most_frequent(cls.length)
-        return min(1.0, times * cls.length / text.letters) if times > 1 else 0.0
+        if times < 2 or text.letters < _FEW_LETTERS:
+            return 0.0
+        return min(1.0, times * cls.length / text.letters)
 
 
 class DuplicateNgram(Rule):

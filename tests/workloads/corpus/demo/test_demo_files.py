@@ -47,6 +47,27 @@ def test_too_few_documents_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_other_text_is_never_taken_away(tmp_path: Path) -> None:
+    own = tmp_path / "raw" / "own.txt"
+    own.parent.mkdir()
+    own.write_text("多年的心血", encoding="utf-8")
+    with pytest.raises(UserError, match="raw holds other text"):
+        write_demo_corpus(tmp_path, 1, 60)
+    assert contents(tmp_path) == {"raw/own.txt": "多年的心血".encode()}
+
+
+def test_a_demo_killed_while_it_was_written_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workloads.corpus.demo.corpus.write_truth", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_demo_corpus(tmp_path, 5, 60)
+    assert (tmp_path / "raw").is_dir()
+    assert write_demo_corpus(tmp_path, 5, 60).documents == 60
+
+
 def test_every_format_is_there(demo: DemoTruth) -> None:
     names = [path.name for path in demo.raw.rglob("*") if path.is_file()]
     for ending in (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".txt"):

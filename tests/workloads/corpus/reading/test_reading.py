@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from cluster.errors import InputError
+from cluster.errors import InputError, StorageError
+from tests.unprivileged import reachable_folder, unprivileged
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.reading.lines import read_lines
 from workloads.corpus.reading.piece import Limits, Piece
@@ -255,3 +256,17 @@ def test_places_that_hold_nothing_to_read(tmp_path: Path, name: str, message: st
     (tmp_path / "only" / "readme.rst").write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match=message):
         find_files(((InputSpec(path=name), str(tmp_path / name)),))
+
+
+def test_a_file_that_may_not_be_read_is_one_line() -> None:
+    with reachable_folder() as folder, unprivileged():
+        (folder / "a.jsonl").write_bytes(lines(TEXTS))
+        (folder / "a.jsonl").chmod(0)
+        with pytest.raises(StorageError, match=r"no permission while reading .*a\.jsonl; change the owner") as caught:
+            find_files(((InputSpec(path="x"), str(folder)),)).fingerprint()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_glob_that_is_none_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot understand the glob \[z-a\]\.jsonl"):
+        find_files(((InputSpec(path="x"), f"{tmp_path}/[z-a].jsonl"),))

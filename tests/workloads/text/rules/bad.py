@@ -184,8 +184,8 @@ BAD: dict[str, tuple[str, ...]] = {
         "不锈钢水箱生产厂家，批发价格，量大从优，现货供应，诚招代理，加盟热线全天开通，欢迎新老客户。",
     ),
     "top_2gram": tuple("".join(f"{sign}{word}" for sign in WORDS[:14]) * 2 for word in ("平台", "博客", "小说")),
-    "top_3gram": tuple("，".join(f"{sign}{word}" for sign in WORDS[:16]) for word in ("下载站", "排行榜", "价格表")),
-    "top_4gram": tuple("，".join(f"{sign}{word}" for sign in WORDS[:18]) for word in ("哪里有卖", "最新报价", "免费下载")),
+    "top_3gram": tuple("，".join(f"{sign}{word}" for sign in WORDS) for word in ("下载站", "排行榜", "价格表")),
+    "top_4gram": tuple("，".join(f"{sign}{word}" for sign in WORDS) for word in ("哪里有卖", "最新报价", "免费下载")),
     **{
         f"duplicate_{n}gram": (filled_in(40, n), echoed(n), ("全场五折，抢购从速，" + _FOREST[:n]) * 20)
         for n in DUPLICATE_LENGTHS

@@ -1,0 +1,48 @@
+"""What of the evaluation sets stands in a document. Pure; the sets' files are read once and the index is handed to every task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workloads.corpus.decontamination.items import Item
+from workloads.corpus.decontamination.spec import DecontaminationSpec
+from workloads.text.fold import fold
+from workloads.text.overlap import OverlapIndex, build_overlap_index
+from workloads.text.quotation import fold_choices, quotes
+
+REPORTED_SHARE = 0.2  # of an item, from which its overlap is in the report
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An item by its number, the share of it that the document holds, and whether the document quotes it (not the other way
+    round; see workloads/text/quotation.py)."""
+
+    item: int
+    share: float
+    quoted: bool
+
+
+@dataclass(frozen=True)
+class Decontaminator:
+    """The items of all sets, ready to be looked for."""
+
+    items: tuple[Item, ...]
+    index: OverlapIndex
+    min_share: float
+
+    def hits(self, text: str, folded: str) -> list[Hit]:
+        """The items of which the document holds a share worth reporting, the largest first. `folded`: see workloads/text/fold.py."""
+        matches = self.index.match(folded, min(REPORTED_SHARE, self.min_share))
+        if not matches:
+            return []
+        reaching = any(match.share >= self.min_share for match in matches)
+        choices = fold_choices(text) if reaching else ""
+        return [
+            Hit(match.item, match.share, match.share >= self.min_share and quotes(self.items[match.item].parts, choices))
+            for match in matches
+        ]
+
+
+def build_decontaminator(items: Sequence[Item], spec: DecontaminationSpec) -> Decontaminator:
+    index = build_overlap_index([fold(item.text) for item in items], spec.ngram, spec.common_items, spec.least_ngrams)
+    return Decontaminator(tuple(items), index, spec.min_share)
