@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -164,8 +165,7 @@ def write_copies(source: Path, target: Path, repeat: int) -> Iterator[int]:
     with target.open("w", encoding="utf-8") as out:
         for copy in range(repeat):
             rng = random.Random(copy)
-            opened = gzip.open(source, "rt", encoding="utf-8") if source.suffix == ".gz" else source.open(encoding="utf-8")
-            with opened as lines:
+            with _open(source) as lines:
                 for line in lines:
                     record = json.loads(line)
                     if copy:
@@ -174,6 +174,10 @@ def write_copies(source: Path, target: Path, repeat: int) -> Iterator[int]:
                     written = json.dumps(record, ensure_ascii=False) + "\n"
                     out.write(written)
                     yield len(written.encode())
+
+
+def _open(source: Path) -> IO[str]:
+    return gzip.open(source, "rt", encoding="utf-8") if source.suffix == ".gz" else source.open(encoding="utf-8")
 
 
 def edited(text: str, rng: random.Random) -> str:

@@ -79,7 +79,7 @@ def _join(address: str) -> Iterator[Session]:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _unreachable(address) from error
         try:
-            quiet_ray_data()
+            quiet_ray()
             with stop_on_sigterm():  # after ray.init, which takes the signal for itself
                 yield _describe(address, private=False)
         finally:
@@ -130,7 +130,7 @@ def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
     with loopback_only():
         try:
             _start(f"{folder}/r", cpus, dashboard)
-            quiet_ray_data()
+            quiet_ray()
             with stop_on_sigterm():
                 yield _describe("local", private=True, log_folder=f"{folder}/r/session_latest/logs")
         finally:
@@ -190,12 +190,8 @@ def require_tls_files() -> None:
             )
 
 
-def quiet_ray_data() -> None:
-    """One display is ours: Ray Data's own progress bars and notices stay out of it."""
-    from ray.data import DataContext
-
-    DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors reach the user as one line of ours
+def quiet_ray() -> None:
+    """One display is ours: Ray's own notices stay out of it."""
     warnings.filterwarnings("ignore", module=r"ray\..*")
 
 

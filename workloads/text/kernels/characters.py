@@ -29,11 +29,12 @@ def mark(table: NDArray[np.uint16], pattern: str, bit: int) -> None:
 def composing() -> NDArray[np.intp]:
     """Code points that NFC may change, alone or with the one before: a text without them is in NFC (Unicode Annex 15, 9)."""
     every = letters_of_unicode()
-    second = set(map(chr, [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]))  # of Hangul syllables
-    second |= {pair[1] for each in every if len(pair := decomposed(each)) == 2}
-    return np.array(
-        [ord(c) for c in every if c in second or unicodedata.combining(c) or not unicodedata.is_normalized("NFC", c)]
-    )
+    parts = {character: pair for character in every if (pair := decomposed(character))}
+    found = {pair[1] for pair in parts.values() if len(pair) == 2}
+    found |= set(map(chr, [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]))  # second and third of Hangul syllables
+    found |= {character for character in parts if not unicodedata.is_normalized("NFC", character)}
+    found |= {character for character in every if unicodedata.combining(character)}
+    return np.array(sorted(map(ord, found)), np.intp)
 
 
 def decomposed(character: str) -> str:
