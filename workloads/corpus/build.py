@@ -23,9 +23,12 @@ from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
 from workloads.corpus.write import write_all
+from workloads.text.learned import Models
 
 
-def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
+def fill(
+    draft: Draft, spec: CorpusSpec, found: Found, models: Models, context: StageContext, stage: str
+) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found; answers facts to show."""
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
@@ -36,9 +39,9 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
     )
     progress.at("calibrating")
-    calibrated = calibrate(blocks, spec, recurring)
+    calibrated = calibrate(blocks, spec, recurring, models)
     progress.at("cleaning")
-    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), progress.cleaned)
+    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), models, progress.cleaned)
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records)
     kept = survey(blocks, fates)

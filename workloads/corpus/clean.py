@@ -4,6 +4,7 @@ Pure functions on Arrow tables; the stage runs `clean_table` on every block.
 """
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from workloads.text.boilerplate import strip_column
 from workloads.text.codes import Codes
 from workloads.text.convert import convert
 from workloads.text.fold import fold_all
+from workloads.text.learned import NOTHING_LEARNED, Models
 from workloads.text.minhash import band_keys
 from workloads.text.pii import Masked, mask
 from workloads.text.rules import Rule, Verdict, build_rules, judge, measure_all
@@ -43,6 +45,7 @@ class Cleaned:
     verdict: Verdict
     lines_removed: int
     script: Script
+    score: float  # of the quality model; not a number for what is dropped, or where there is no model
     converted: bool = False
 
 
@@ -54,7 +57,7 @@ class SourceRules:
     """The rules for every source: with the recipe's thresholds, or those taken from the source itself."""
 
     def __init__(self, spec: CorpusSpec, own: Own) -> None:
-        self._given = spec.rules.thresholds()
+        self._given = spec.thresholds()
         self._rules = {source: build_rules({**self._given, **thresholds}) for source, thresholds in own.items()}
         self._others = build_rules(self._given)
 
@@ -63,14 +66,19 @@ class SourceRules:
 
 
 def clean_texts(
-    texts: Codes, sources: Sequence[str], spec: CorpusSpec, recurring: Collection[int], own: Own | None = None
+    texts: Codes,
+    sources: Sequence[str],
+    spec: CorpusSpec,
+    recurring: Collection[int],
+    own: Own | None = None,
+    models: Models = NOTHING_LEARNED,
 ) -> list[Cleaned]:
     """Clean normalised texts. Rules see them without boilerplate, before conversion and masking."""
     rules = SourceRules(spec, own or {})
     stripped, removed = without_boilerplate(texts, sources, spec, recurring)
     return [
         _cleaned(measured, rules.of(source), lines, spec)
-        for measured, source, lines in zip(measure_all(stripped), sources, removed, strict=True)
+        for measured, source, lines in zip(measure_all(stripped, models), sources, removed, strict=True)
     ]
 
 
@@ -88,20 +96,27 @@ def without_boilerplate(
 def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: CorpusSpec) -> Cleaned:
     text, verdict, script = measured.text, judge(measured, rules), script_of(measured)
     if not verdict.keep:
-        return Cleaned(Masked(text), verdict, lines, script)
+        return Cleaned(Masked(text), verdict, lines, script, math.nan)
     written = convert(text, script, spec.convert)
     masked = mask(written) if spec.mask_personal_data else Masked(written)
-    return Cleaned(masked, verdict, lines, script, written != text)
+    return Cleaned(masked, verdict, lines, script, measured.quality, written != text)
 
 
-def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None = None) -> pa.Table:
+def clean_table(
+    block: pa.Table,
+    spec: CorpusSpec,
+    recurring: Collection[int],
+    own: Own | None = None,
+    models: Models = NOTHING_LEARNED,
+) -> pa.Table:
     """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last."""
     good = is_empty(block, "problem")
-    return pa.concat_tables([_clean(where(block, good), spec, recurring, own), _pass(where(block, ~good))]).combine_chunks()
+    cleaned = _clean(where(block, good), spec, recurring, own, models)
+    return pa.concat_tables([cleaned, _pass(where(block, ~good))]).combine_chunks()
 
 
-def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None) -> pa.Table:
-    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring, own)
+def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None, models: Models) -> pa.Table:
+    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring, own, models)
     kept = [each.verdict.keep for each in cleaned]
     folded = fold_all(Codes.of([each.masked.text for each in cleaned if each.verdict.keep]))
     digests, bands = map(_digest, folded), iter(band_keys(folded, spec.duplicates.bands, spec.duplicates.rows))
@@ -120,6 +135,8 @@ def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: O
         "digest": [next(digests) if keep else bytes(16) for keep in kept],
         "bands": [next(bands) if keep else b"" for keep in kept],
     }
+    if models.quality:
+        columns["score"] = [each.score for each in cleaned]
     return _with(table, columns)
 
 

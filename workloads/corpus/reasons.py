@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cluster.manifest import Json
 from workloads.corpus.dedup.fates import EXACT, NEAR
+from workloads.corpus.learned.spec import THRESHOLDS, threshold_of
 from workloads.text.rules import RULE_NAMES, RULES
 
 REASONS: tuple[str, ...] = (*RULE_NAMES, EXACT, NEAR)
@@ -20,5 +21,8 @@ def explain(reason: str, spec: Mapping[str, Json]) -> str:
     if reason not in _RULES:
         return _COPIES.get(reason, "").format_map(spec)
     rules = spec["rules"]
-    threshold = rules[reason] if isinstance(rules, Mapping) else None
+    if reason in THRESHOLDS:
+        threshold: Json = threshold_of(reason, spec)
+    else:
+        threshold = rules[reason] if isinstance(rules, Mapping) else None
     return _RULES[reason].format(threshold) if isinstance(threshold, int | float) else ""

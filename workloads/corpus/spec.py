@@ -1,11 +1,14 @@
 """The recipe's `corpus` section: what is read and what is kept."""
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.corpus.calibrate_spec import CalibrateSpec
 from workloads.corpus.dedup.spec import DuplicatesSpec
+from workloads.corpus.learned.spec import THRESHOLDS, PerplexitySpec, QualitySpec, threshold_of, without_paths
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.text.convert import Target
@@ -21,6 +24,8 @@ class CorpusSpec(Spec):
     )
     reading: ReadingSpec = Field(default=ReadingSpec(), description="what is too large to be read")
     rules: RulesSpec = Field(RulesSpec(), description="what is kept, by thresholds; null switches a rule off")
+    quality: QualitySpec | None = Field(default=None, description="a quality model that was taught, asked after the rules")
+    perplexity: PerplexitySpec | None = Field(default=None, description="a perplexity model that was taught, asked last")
     calibrate: CalibrateSpec = Field(CalibrateSpec(), description="thresholds taken from the corpus itself, by source")
     convert: Target = Field(default="none", description="write every document in one script: none, simplified or traditional")
     remove_boilerplate: bool = Field(default=True, description="take out navigation, copyright and similar lines")
@@ -46,6 +51,19 @@ class CorpusSpec(Spec):
             return items
         return [{"path": item} if isinstance(item, str) else item for item in items]
 
+    @model_validator(mode="after")
+    def _calibrated_models_are_there(self) -> Self:
+        for rule, (part, _) in THRESHOLDS.items():
+            if rule in self.calibrate.rules.given() and getattr(self, part) is None:
+                raise ValueError(f"`calibrate.rules.{rule}` needs a model: give `{part}.model`, or leave it out")
+        return self
+
+    def thresholds(self) -> dict[str, float]:
+        """By name of the rule, of the rules that are on."""
+        section = self.to_json()
+        learned = {rule: threshold_of(rule, section) for rule in THRESHOLDS}
+        return self.rules.thresholds() | {rule: value for rule, value in learned.items() if value is not None}
+
     def identity(self) -> dict[str, Json]:
-        """What the corpus depends on: all but how the reading is spread."""
-        return {key: value for key, value in self.to_json().items() if key != "split_bytes"}
+        """What the corpus depends on: all but how the reading is spread, and where models lie."""
+        return {key: value for key, value in without_paths(self.to_json()).items() if key != "split_bytes"}

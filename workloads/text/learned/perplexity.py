@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.text.codes import Points
+from workloads.text.codes import Codes
 
 CHARACTERS = 3_000  # enough to tell (measured: docs/decisions/0014-learned-filters.md)
 
@@ -25,9 +25,9 @@ class PerplexityModel:
     unseen_bits: float
     characters: int = CHARACTERS
 
-    def score(self, points: Points) -> float:
+    def score(self, text: str) -> float:
         """Bits per character of the text's beginning; 0 for an empty one."""
         from workloads.text.kernels.perplexity import bits_of
 
-        points = points[: self.characters]
+        points = Codes.of([text[: self.characters]]).points
         return bits_of(points, self.table, self.order, self.unseen_bits) / len(points) if len(points) else 0.0

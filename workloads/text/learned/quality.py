@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.text.codes import Points
+from workloads.text.codes import Codes
 
 LONGEST_GRAM = 3
 BUCKET_BITS = 18
@@ -29,19 +29,17 @@ class QualityModel:
     longest_gram: int = LONGEST_GRAM
     characters: int = CHARACTERS
 
-    def score(self, points: Points) -> float:
+    def score(self, text: str) -> float:
         """The probability that the text is from the good pile, where as many texts are from either."""
-        buckets, values = features(points, self.longest_gram, len(self.weights).bit_length() - 1, self.characters)
+        buckets, values = features(text[: self.characters], self.longest_gram, len(self.weights).bit_length() - 1)
         return logistic(self.bias + float((self.weights[buckets] * values).sum(dtype=np.float64)))
 
 
-def features(
-    points: Points, longest: int = LONGEST_GRAM, bits: int = BUCKET_BITS, characters: int = CHARACTERS
-) -> tuple[Buckets, Values]:
+def features(text: str, longest: int = LONGEST_GRAM, bits: int = BUCKET_BITS) -> tuple[Buckets, Values]:
     """(buckets of the n-grams that occur, in order of their first place; their values, the squares of which sum to 1)."""
     from workloads.text.kernels.features import gram_features
 
-    return gram_features(points[:characters], longest, bits)
+    return gram_features(Codes.of([text]).points, longest, bits)
 
 
 def logistic(value: float) -> float:

@@ -10,7 +10,6 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.text.codes import Codes
 from workloads.text.learned.perplexity import PerplexityModel
 from workloads.text.ngram import UNICODE_SCALARS, Floats, Ints, NGram, Order, find, sums, train
 
@@ -43,11 +42,10 @@ def teach_perplexity(texts: Sequence[str], order: int = ORDER, most: int = MOST_
     if len(chosen) < LEAST_DOCUMENTS:
         raise ValueError(f"{len(chosen)} texts that are different")
     cut = len(chosen) * _HELDOUT // 100
-    heldout, read = Codes.of(chosen[:cut]), chosen[cut:]
+    heldout, read = chosen[:cut], chosen[cut:]
     counted = train(read, order)
     model, grams = compact(counted, most)
-    bits = [model.score(heldout.part(number)) for number in range(cut)]
-    found = tuple(float(each) for each in np.percentile(bits, PERCENTILES))
+    found = tuple(float(each) for each in np.percentile(list(map(model.score, heldout)), PERCENTILES))
     return TaughtPerplexity(
         model, len(read), sum(map(len, read)), grams, sum(len(order.keys) for order in counted.orders), found
     )

@@ -9,10 +9,9 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.text.codes import Codes
 from workloads.text.learned.evidence import Evidence, weigh
 from workloads.text.learned.minimise import Floats, dot, minimise
-from workloads.text.learned.quality import BUCKET_BITS, Buckets, QualityModel, Values, features
+from workloads.text.learned.quality import BUCKET_BITS, CHARACTERS, Buckets, QualityModel, Values, features
 
 LEAST_DOCUMENTS = 20  # of either pile
 _TRAIN, _CALIBRATE = 70, 85  # of 100: then held out
@@ -41,8 +40,7 @@ class Examples:
 
     @staticmethod
     def of(texts: Sequence[str], good: Sequence[bool]) -> "Examples":
-        codes = Codes.of(texts)
-        found = [features(codes.part(number)) for number in range(len(codes))]
+        found = [features(text[:CHARACTERS]) for text in texts]
         offsets = np.cumsum([0, *(len(buckets) for buckets, _ in found)])
         buckets = np.concatenate([np.empty(0, np.int32), *(buckets for buckets, _ in found)])
         values = np.concatenate([np.empty(0, np.float32), *(values for _, values in found)])
@@ -65,7 +63,7 @@ def teach_quality(good: Sequence[str], bad: Sequence[str], ridge: float = _RIDGE
     piles = [sorted(set(pile) - both) for pile in (good, bad)]
     if min(map(len, piles)) < LEAST_DOCUMENTS:
         raise ValueError(f"{len(piles[0])} good and {len(piles[1])} bad texts that are different")
-    train, calibrate, heldout = (_examples(piles, part) for part in _parts(piles))
+    train, calibrate, heldout = map(_examples, _parts(piles))
     weights = _fit(train, ridge)
     slope, shift = _calibrate(calibrate, calibrate.margins(weights[:-1]) + weights[-1])
     model = QualityModel((slope * weights[:-1]).astype(np.float32), float(slope * weights[-1] + shift))
@@ -84,7 +82,7 @@ def _parts(piles: Sequence[Sequence[str]]) -> list[list[Sequence[str]]]:
     return parts
 
 
-def _examples(piles: Sequence[Sequence[str]], part: Sequence[Sequence[str]]) -> Examples:
+def _examples(part: Sequence[Sequence[str]]) -> Examples:
     good, bad = part
     return Examples.of([*good, *bad], [True] * len(good) + [False] * len(bad))
 
