@@ -108,7 +108,9 @@ def peer_tokenizer(python: Path, peers: Path, plain: Path, work: Path) -> Path:
 def run(system: str, megabytes: float, command: list[str], work: Path) -> Measured:
     """Start it in a process group of its own and watch all its processes until it ends."""
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment(), cwd=work)
+    log = work / f"{system}.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment(), cwd=work)
     watch = Watch(process.pid)
     while process.poll() is None:
         watch.sample()
@@ -116,7 +118,7 @@ def run(system: str, megabytes: float, command: list[str], work: Path) -> Measur
     seconds = time.perf_counter() - begun
     said = (process.stdout.read() if process.stdout else "").strip().splitlines()
     if process.returncode:
-        raise SystemExit(f"{system} failed: {' '.join(command)}")
+        raise SystemExit(f"{system} failed: {' '.join(command)}\n{log.read_text()[-2000:]}")
     facts = json.loads(said[-1])
     kept = {key: facts[key] for key in ("after_filter", "after_dedup", "tokens", "stages_s") if key in facts}
     seconds = float(facts.get("wall_s", seconds))  # without the start of the interpreter, as every peer counts

@@ -53,13 +53,14 @@ def compose(text: str) -> str:
 
 def normalise_all(texts: Sequence[str]) -> Codes:
     """What `normalise` gives for each text, in one pass over the column."""
-    from workloads.text.kernels.normalise import clean_up, kinds, may_compose
+    from workloads.text.kernels.normalise import clean_up, kinds, may_compose, may_settle
 
-    texts = list(map(settle, texts))
     codes = Codes.of(texts)
-    if len(rare := may_compose(codes.points, codes.offsets, kinds())):
-        composed = list(texts)
-        for index in rare:
-            composed[index] = compose(texts[index])
-        codes = Codes.of(composed)
+    for may_change, change in ((may_settle, settle), (may_compose, compose)):
+        if len(found := may_change(codes.points, codes.offsets, kinds())):
+            changed = list(texts)
+            for index in found.tolist():
+                changed[index] = change(texts[index])
+            texts = changed
+            codes = Codes.of(texts)
     return Codes(*clean_up(codes.points, codes.offsets, kinds()))

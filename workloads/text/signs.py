@@ -29,10 +29,11 @@ _SELECTOR = re.compile(f"(?<![{_EMOJI}])\ufe0f|[\u180b-\u180d\ufe00-\ufe0e\ufffc
 _LATIN = "[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]"
 _BETWEEN_LATIN = re.compile(f"(?<={_LATIN})[．－＜＞](?={_LATIN})|(?<=[０-９])：(?=[０-９])")
 _HALF_BETWEEN = str.maketrans("．－＜＞：", ".-<>:")
-_ODD = re.compile(
+ODD = re.compile(
     f"[{_HALF_FORMS}．－＜＞\u180b-\u180d\u2e80-\u2fd5\ufe00-\ufe19\ufe35-\ufe57\ufe59\ufe5a\uff61-\uff64\ufffc\U000e0000-\U000e01ef]"
 )
 _WIDE_TIME = re.compile("[０-９]：[０-９]")
+MARK_SIGNS = "[,;:?!.]"
 _MARKS = {",": "，", ";": "；", ":": "：", "?": "？", "!": "！"}
 _MARK = re.compile(  # what stands before is asked last, since few characters are marks and most are Han
     f"[,;:?!](?<=[{HAN}].)(?=[{HAN}“《（]|[ \t\r\u3000]*$)|\\.(?<=[{HAN}].)(?=[ \t\r\u3000]*$)", re.MULTILINE
@@ -49,7 +50,7 @@ def settle(text: str) -> str:
     A line is prose if it has other Chinese punctuation or ends as a sentence; a row of values with commas is not, and a line
     with signs of code is left alone. A point between Han stays: it may divide the parts of a name.
     """
-    if _ODD.search(text) or _WIDE_TIME.search(text):
+    if ODD.search(text) or _WIDE_TIME.search(text):
         text = _BETWEEN_LATIN.sub(lambda found: found[0].translate(_HALF_BETWEEN), text)
         text = _SELECTOR.sub("", text.translate(_SIGNS))
     if _MARK.search(text):

@@ -28,7 +28,7 @@ from workloads.text.rules import Measured, measure_all
 from workloads.text.script import count_han, count_visible
 from workloads.text.shingles import shingle_column, shingle_hashes
 
-_SIGNS = "甲乙，。“（ \t\n\r\x0b\u2028\u3000\u00a0\u200b\ufeff\x01１Ａａ1Aa@【•….-e\u0301가\u11a8ｶﾞ㈱①頭髮\U00020000"
+_SIGNS = "％⼈⻅︐：２＜,;:?!甲乙，。“（ \t\n\r\x0b\u2028\u3000\u00a0\u200b\ufeff\x01１Ａａ1Aa@【•….-e\u0301가\u11a8ｶﾞ㈱①頭髮\U00020000"
 TEXTS = st.lists(st.text(st.one_of(st.sampled_from(_SIGNS), st.characters()), max_size=60), max_size=8)
 CLEAN = st.lists(st.text(st.one_of(st.sampled_from(_SIGNS), st.characters(exclude_categories=["Cs"])), max_size=60), max_size=8)
 

@@ -4,12 +4,14 @@ from functools import cache
 
 import numpy as np
 
-from workloads.text import normalise
+from workloads.text import normalise, signs
 from workloads.text.codes import Offsets, Points
 from workloads.text.kernels.characters import WHOLE, Table, composing, mark
 from workloads.text.kernels.compiled import compiled
 
-NEWLINE, RETURN, INVISIBLE, BLANK, WIDE_SPACE, WIDE, OPENING, CHINESE, COMPOSING = (1 << bit for bit in range(9))
+NEWLINE, RETURN, INVISIBLE, BLANK, WIDE_SPACE, WIDE, OPENING, CHINESE, COMPOSING, ODD, MARK, WIDE_COLON = (
+    1 << bit for bit in range(12)
+)
 _FULL_WIDTH = 0xFEE0  # from a full-width form to its ASCII character
 _LINE_FEED, _SPACE = 10, 32
 
@@ -27,10 +29,35 @@ def kinds() -> Table:
         (WIDE, normalise.WIDE.pattern),
         (OPENING, normalise.OPENING),
         (CHINESE, normalise.CHINESE),
+        (ODD, signs.ODD.pattern),
+        (MARK, signs.MARK_SIGNS),
+        (WIDE_COLON, "："),
     ):
         mark(table, pattern, bit)
     table[composing()] |= COMPOSING
     return table
+
+
+@compiled
+def may_settle(points: Points, offsets: Offsets, kinds: Table) -> Points:
+    """The numbers of the texts that `settle` may change: with an odd sign, a wide colon after a wide letter or digit, or a
+    half-width mark after Han and before Han, a blank or the end of a line."""
+    found = np.zeros(len(offsets) - 1, np.uint32)
+    count = 0
+    for text in range(len(offsets) - 1):
+        before = 0
+        for place in range(offsets[text], offsets[text + 1]):
+            kind = kinds[points[place]]
+            odd = kind & ODD or (kind & WIDE_COLON and before & WIDE)
+            if kind & MARK and before & OPENING:
+                last = place + 1 == offsets[text + 1]
+                odd = last or kinds[points[place + 1]] & (OPENING | BLANK | WIDE_SPACE | RETURN | NEWLINE)
+            if odd:
+                found[count] = text
+                count += 1
+                break
+            before = kind
+    return found[:count]
 
 
 @compiled
