@@ -6,7 +6,7 @@ model.json holds no path and no time, so its SHA-256 is the model's name: the sa
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def _load(folder: Location, name: Name, dtype: "np.dtype[Any]") -> Kept:
     if storage.sha256_of_bytes(weights) != expected:
         raise _damaged(folder, name, WEIGHTS)
     try:
-        values = cast(NDArray[Any], parse(weights)[_TENSOR])
+        values: NDArray[Any] = parse(weights)[_TENSOR]
     except (SafetensorError, KeyError) as error:
         raise _damaged(folder, name, WEIGHTS) from error
     if values.dtype != dtype or values.ndim != 1 or len(values) & (len(values) - 1) or not len(values):

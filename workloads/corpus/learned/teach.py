@@ -36,9 +36,9 @@ def read_pile(path: str, documents: int, spec: CorpusSpec) -> list[str]:
 
 def teach_quality(good: str, bad: str, out: str, documents: int, spec: CorpusSpec) -> Taught:
     """Learn from two places and write the folder `out`. Raises InputError for piles that are too small."""
-    piles = [read_pile(path, documents, spec) for path in (good, bad)]
+    good_pile, bad_pile = (read_pile(path, documents, spec) for path in (good, bad))
     try:
-        taught = by_piles.teach_quality(*piles)
+        taught = by_piles.teach_quality(good_pile, bad_pile)
     except ValueError as error:
         raise _too_few(str(error), by_piles.LEAST_DOCUMENTS) from error
     save_quality(storage.locate(out), taught.model, _told(taught.evidence))

@@ -41,9 +41,10 @@ def find(table: Hashes, hash_: np.uint64) -> np.uint64:
     slot, check = hash_ & mask, hash_ >> _HALF | _ONE
     while table[slot] != 0:
         if table[slot] >> _HALF == check:
-            return table[slot]
+            break
         slot = (slot + _ONE) & mask
-    return np.uint64(0)
+    entry: np.uint64 = table[slot]
+    return entry
 
 
 @compiled

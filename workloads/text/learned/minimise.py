@@ -39,8 +39,10 @@ def minimise(cost: Cost, start: Floats, iterations: int = 200, tolerance: float 
 def _direction(gradient: Floats, pairs: "deque[tuple[Floats, Floats]]") -> Floats:
     """Downhill, as far as the curvature of the last steps suggests; one unit at first."""
     if not pairs:
-        return -gradient / np.sqrt(dot(gradient, gradient))
-    direction, shares = -gradient, []
+        first: Floats = -gradient / np.sqrt(dot(gradient, gradient))
+        return first
+    direction: Floats = -gradient
+    shares = []
     for moved, turned in reversed(pairs):
         share = dot(moved, direction) / dot(moved, turned)
         direction = direction - share * turned

@@ -54,7 +54,8 @@ class Examples:
     def balance(self) -> Floats:
         """A weight for each text: both piles count the same, all sum to 1."""
         sizes = np.where(self.good, self.good.sum(), (~self.good).sum())
-        return 0.5 / sizes
+        weights: Floats = 0.5 / sizes
+        return weights
 
 
 def teach_quality(good: Sequence[str], bad: Sequence[str], ridge: float = _RIDGE) -> Taught:

@@ -36,7 +36,7 @@ def write(path: Path, texts: list[str], **fields: Any) -> None:
 
 def table(artifact: Artifact, folder: str) -> list[dict[str, Any]]:
     parts = [pq.read_table(pa.BufferReader(artifact.read(entry.path))) for entry in artifact.entries(f"{folder}/")]
-    return pa.concat_tables(parts).to_pylist()  # type: ignore[no-any-return]
+    return pa.concat_tables(parts).to_pylist()
 
 
 def corpus_spec(**more: Any) -> CorpusSpec:
@@ -145,7 +145,7 @@ def test_calibrating_needs_the_model(tmp_path: Path) -> None:
     recipe = tmp_path / "r.yaml"
     recipe.write_text("corpus:\n  calibrate: {rules: {quality: 5}}\n", "utf-8")
     with pytest.raises(RecipeError, match=r"quality\.model"):
-        read_recipe(recipe).section("corpus", CorpusSpec)
+        read_recipe(str(recipe)).section("corpus", CorpusSpec)
 
 
 def test_a_preview_shows_the_models_rules(raw: Path, context: StageContext) -> None:
