@@ -133,7 +133,9 @@ class Preview:
 def others(rule: type[Rule], threshold: float) -> tuple[float, float]:
     """A looser and a stricter threshold to compare with: half and double, half-way to keeping everything and half, or, of bits,
     a fifth more and less."""
-    if rule in LEARNED and rule.name != Quality.name:
+    if rule is Quality:
+        return threshold / 2, (1 + threshold) / 2
+    if rule in LEARNED:
         return (threshold / 1.2, threshold * 1.2) if rule.at_least else (threshold * 1.2, threshold / 1.2)
     if rule.at_least:
         return threshold / 2, threshold * 2
