@@ -11,12 +11,10 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from workloads.corpus.clean import Own, clean_table
+from workloads.corpus.clean import Cleaning, clean_table
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
-from workloads.corpus.spec import CorpusSpec
-from workloads.text.learned import Models
 
 _LEAST_BLOCK, _LARGEST_BLOCK, _BLOCKS = 2 << 20, 64 << 20, 32
 Told = Callable[[int], None]
@@ -63,16 +61,9 @@ def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator
         yield sum(each.num_rows for each in held)
 
 
-def clean_blocks(
-    blocks: list[Any],
-    spec: CorpusSpec,
-    recurring: frozenset[int],
-    own: Own,
-    models: Models,
-    told: Told,
-) -> list[Any]:
-    """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's. Empties `blocks`, so that what has been cleaned takes no room any more."""
-    shared: Any = ray.put((spec, recurring, own, models))
+def clean_blocks(blocks: list[Any], cleaning: Cleaning, told: Told) -> list[Any]:
+    """References to tables with columns CLEAN. Empties `blocks`, so that what has been cleaned takes no room any more."""
+    shared: Any = ray.put(cleaning)
     records = 0
     pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
@@ -86,5 +77,5 @@ def clean_blocks(
 
 
 @ray.remote(num_returns=2)
-def _clean(block: pa.Table, shared: tuple[CorpusSpec, frozenset[int], Own, Models]) -> tuple[pa.Table, int]:
-    return clean_table(block, *shared), block.num_rows
+def _clean(block: pa.Table, cleaning: Cleaning) -> tuple[pa.Table, int]:
+    return clean_table(block, cleaning), block.num_rows

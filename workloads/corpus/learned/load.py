@@ -1,6 +1,6 @@
 """The models that a recipe names, and their fingerprints, on which the corpus depends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cluster import storage
@@ -14,7 +14,7 @@ class Learned:
     """`fingerprints` by name: quality, perplexity; of the models that there are."""
 
     models: Models
-    fingerprints: Mapping[str, str]
+    fingerprints: dict[str, str]
 
 
 def load_learned(spec: CorpusSpec, resolve: Callable[[str], str]) -> Learned:
