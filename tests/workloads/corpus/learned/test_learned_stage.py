@@ -164,6 +164,15 @@ def test_a_preview_shows_the_models_rules(raw: Path, context: StageContext) -> N
     assert "quality" not in {line.name for line in preview(drawn, CorpusSpec()).rules()}
 
 
+def test_a_recipe_that_travels_takes_the_models_places_along() -> None:
+    moved = corpus_spec().with_paths(lambda path: f"/far/{path}")
+    assert moved.quality is not None
+    assert moved.perplexity is not None
+    assert (moved.quality.model, moved.perplexity.model) == ("/far/quality", "/far/perplexity")
+    assert moved.identity()["quality"] == corpus_spec().identity()["quality"] == {"min_score": 0.5}
+    assert CorpusSpec().with_paths(lambda path: f"/far/{path}").quality is None
+
+
 def test_reasons_in_words() -> None:
     section = corpus_spec().identity()
     assert explain("quality", section) == "scores less than 0.50 with the quality model"
