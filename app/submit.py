@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -79,8 +80,7 @@ def _pack(folder: Path, file: RecipeFile, recipe: Recipe) -> None:
 
 def travelling(file: RecipeFile, recipe: Recipe) -> Recipe:
     """The recipe with every local path made absolute, since it will be read from another folder."""
-    inputs = tuple(each.model_copy(update={"path": resolve_path(file.folder, each.path)}) for each in recipe.corpus.inputs)
-    corpus = recipe.corpus.model_copy(update={"inputs": inputs})
+    corpus = recipe.corpus.with_paths(partial(resolve_path, file.folder))
     return recipe.model_copy(update={"store": resolve_path(file.folder, recipe.store), "corpus": corpus})
 
 

@@ -1,9 +1,10 @@
-"""Encoding speed: the tokens stage's path against tiktoken on the same ranks, and the token order's rows per second.
+"""Encoding speed in processor time: the tokens stage's path against tiktoken on the same ranks and the tokenizers library,
+what loading the encoder costs, and the token order's rows per second.
 
     python benchmarks/tokenizer.py [documents.jsonl.gz] [--characters 1000000] [--vocab-size 8000]
 
-Without a file it makes text of its own, whose repetition flatters every encoder: take the ratio from real text. Without
-tiktoken (`pip install tiktoken`) the peer is the tokenizers library called with the whole batch on all processors.
+Without a file it makes text of its own, whose repetition flatters every encoder: take the ratios from real text. tiktoken is
+left out where it is not installed (`pip install tiktoken`).
 """
 
 import argparse
@@ -18,15 +19,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from tokenizers import Tokenizer
-from tokenizers.pre_tokenizers import ByteLevel
+import pyarrow as pa
 
-from workloads.tokenizer.encode import encode_one, token_type
+from workloads.tokenizer.encoding import Encoder, load_encoder, token_type
+from workloads.tokenizer.encoding.form import byte_letters
 from workloads.tokenizer.spec import SPECIAL_TOKENS, TokenizerSpec
 from workloads.tokenizer.train import load_tokenizer, piece_pattern, train_bpe
 from workloads.training.order import RowOrder
 
 T = TypeVar("T")
+Tokens = list[list[int]]
 
 _REPEATS = 3
 _ORDER_ROWS, _ORDER_READ = 10**9, 10**7
@@ -35,58 +37,65 @@ _ORDER_ROWS, _ORDER_READ = 10**9, 10**7
 def main() -> None:
     options = _arguments()
     texts = read_texts(options.documents, options.characters) if options.documents else made_texts(options.characters)
-    megabytes = sum(len(text.encode()) for text in texts) / 1e6
     learning, encoding = texts[::2], texts[1::2]
-    share = sum(len(text.encode()) for text in encoding) / 1e6
-    began = time.perf_counter()
-    tokenizer = load_tokenizer(train_bpe(learning, options.vocab_size, options.han_run, TokenizerSpec().longest_token).to_str())
-    print(f"text {megabytes:.1f} MB in {len(texts)} documents; vocabulary {tokenizer.get_vocab_size()}", end="; ")
-    print(f"trained on half of it in {time.perf_counter() - began:.1f} s; the other half is encoded, best of {_REPEATS}")
-    dtype = token_type(tokenizer.get_vocab_size())
-    ours, ids = best(lambda: [encode_one(tokenizer, text, dtype)[:-1].tolist() for text in encoding])
-    name, peer = find_peer(tokenizer, options.han_run)
-    theirs, their_ids = best(lambda: peer(encoding))
-    characters = sum(map(len, encoding)) / sum(map(len, ids))
-    print(f"tokens stage, one thread     {share / ours:6.2f} MB/s  {characters:.3f} characters per token")
-    print(f"{name:<28} {share / theirs:6.2f} MB/s  tokens equal: {'yes' if ids == their_ids else 'NO'}")
-    print(f"ratio                        {theirs / ours:6.2f}")
+    megabytes = sum(len(text.encode()) for text in encoding) / 1e6
+    seconds, trained = spent(lambda: train_bpe(learning, options.vocab_size, options.han_run, TokenizerSpec().longest_token))
+    vocabulary, tokenizer_json = trained.get_vocab_size(), trained.to_str()
+    print(f"trained on {sum(map(len, learning)) / 1e6:.1f} M characters in {seconds:.1f} s; vocabulary {vocabulary}", end="; ")
+    print(f"{megabytes:.1f} MB in {len(encoding)} other documents are encoded; processor time, best of {_REPEATS}")
+    seconds, encoder = spent(lambda: loaded(tokenizer_json, vocabulary))
+    print(f"loading the encoder          {seconds:6.2f} s (longer where this machine has not compiled it yet)")
+    ours, encoded = best(lambda: encoder.encode(pa.array(encoding)))
+    print(f"tokens stage                 {megabytes / ours:6.2f} MB/s", end="  ")
+    print(f"{sum(map(len, encoding)) / (len(encoded.tokens) - len(encoding)):.3f} characters per token")
+    ids = [part[:-1].tolist() for part in np.split(encoded.tokens, encoded.offsets[1:-1])]
+    for name, peer in find_peers(tokenizer_json, options.han_run).items():
+        theirs, their_ids = best(lambda peer=peer: peer(encoding))
+        print(f"{name:<28} {megabytes / theirs:6.2f} MB/s", end="  ")
+        print(f"{theirs / ours:5.2f} times as long; tokens equal: {'yes' if ids == their_ids else 'NO'}")
     order = RowOrder(_ORDER_ROWS, seed=1)
     seconds, _ = best(lambda: order.rows(_ORDER_READ, 2 * _ORDER_READ))
     print(f"order of {_ORDER_ROWS:.0e} rows         {_ORDER_READ / seconds / 1e6:6.1f} million rows/s")
 
 
-def find_peer(tokenizer: Tokenizer, han_run: int) -> tuple[str, Callable[[list[str]], list[list[int]]]]:
-    """The fastest encoder at hand for the same tokens."""
-    if not find_spec("tiktoken"):
-        return "tokenizers, whole batch", lambda texts: [each.ids for each in tokenizer.encode_batch_fast(texts)]
-    to_byte = {letter: byte for byte, letter in byte_letters().items()}
-    ranks = {
-        bytes(to_byte[letter] for letter in token): number
-        for token, number in tokenizer.get_vocab().items()
-        if token not in SPECIAL_TOKENS
+def loaded(tokenizer_json: str, vocabulary: int) -> Encoder:
+    """An encoder that has encoded once, so that all of it is there."""
+    encoder = load_encoder(tokenizer_json, token_type(vocabulary))
+    encoder.encode(pa.array(["。"]))
+    return encoder
+
+
+def find_peers(tokenizer_json: str, han_run: int) -> dict[str, Callable[[list[str]], Tokens]]:
+    """Other encoders at hand for the same tokens, one text at a time."""
+    tokenizer = load_tokenizer(tokenizer_json)
+    peers: dict[str, Callable[[list[str]], Tokens]] = {
+        "tokenizers": lambda texts: [tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids for text in texts]
     }
-    encoding = import_module("tiktoken").Encoding(
-        "same", pat_str=piece_pattern(han_run), mergeable_ranks=ranks, special_tokens={}
-    )
-    return "tiktoken, one thread", lambda texts: [encoding.encode_ordinary(text) for text in texts]
+    if find_spec("tiktoken"):
+        to_byte = {letter: byte for byte, letter in byte_letters().items()}
+        ranks = {
+            bytes(to_byte[letter] for letter in token): number
+            for token, number in tokenizer.get_vocab().items()
+            if token not in SPECIAL_TOKENS
+        }
+        encoding = import_module("tiktoken").Encoding(
+            "same", pat_str=piece_pattern(han_run), mergeable_ranks=ranks, special_tokens={}
+        )
+        peers["tiktoken"] = lambda texts: [encoding.encode_ordinary(text) for text in texts]
+    return peers
 
 
-def byte_letters() -> dict[int, str]:
-    """The letter that stands for each byte in a byte-level vocabulary: itself where printable, else from U+0100 on."""
-    letters = ByteLevel.alphabet()
-    kept = {ord(letter): letter for letter in letters if ord(letter) < 256}
-    others = sorted(letter for letter in letters if ord(letter) >= 256)
-    return kept | dict(zip((byte for byte in range(256) if byte not in kept), others, strict=True))
+def spent(run: Callable[[], T]) -> tuple[float, T]:
+    """Processor seconds of all threads of this process, and the result."""
+    began = time.process_time()
+    result = run()
+    return time.process_time() - began, result
 
 
 def best(run: Callable[[], T]) -> tuple[float, T]:
-    """The shortest of a few runs, in seconds of wall-clock time, and what the last one gave."""
-    shortest = float("inf")
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        result = run()
-        shortest = min(shortest, time.perf_counter() - began)
-    return shortest, result
+    """The least of a few runs, and the result of the last one."""
+    runs = [spent(run) for _ in range(_REPEATS)]
+    return min(seconds for seconds, _ in runs), runs[-1][1]
 
 
 def read_texts(path: str, characters: int) -> list[str]:

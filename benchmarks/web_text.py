@@ -139,8 +139,11 @@ def score(page: str, ranges: list[list[int]], text: str) -> tuple[int, int, int]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", type=Path)
+    parser.add_argument("pages", type=Path, nargs="?")
     given = parser.parse_args().pages
+    if given is None:
+        print("left out: no pages are given (jsonl.gz with `id`, `source` and the raw page as `text`)")
+        return
     with gzip.open(given) as stream:
         rows = [row for row in map(json.loads, stream) if row["source"].startswith("html")]
     truth = json.loads(Path(__file__).with_name("web_text_truth.json").read_text(encoding="utf-8"))

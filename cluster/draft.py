@@ -8,7 +8,7 @@ from pathlib import Path
 from cluster import storage
 from cluster.errors import StorageError
 from cluster.manifest import MANIFEST, FileEntry, Json, Manifest, Work, library_versions
-from cluster.storage import Location
+from cluster.storage import FileStat, Location
 
 
 class Draft:
@@ -19,6 +19,7 @@ class Draft:
         self.counts: dict[str, int] = {}
         self.metrics: dict[str, float] = {}
         self.recipe: Mapping[str, Json] = {}
+        self._linked: dict[str, FileEntry] = {}
         self._begun = time.monotonic()
 
     def write(self, path: str, data: bytes) -> None:
@@ -26,6 +27,11 @@ class Draft:
 
     def upload(self, source: Path, path: str = "") -> None:
         storage.upload(source, self.location / path if path else self.location)
+
+    def link(self, source: Location, entry: FileEntry) -> None:
+        """Take a file of a committed artifact at `source` over as it is, under the same path; it is not hashed again."""
+        storage.link_file(source / entry.path, self.location / entry.path)
+        self._linked[entry.path] = entry
 
     def commit(self, final: Location) -> None:
         """Move everything to its final folder, the manifest last; what another run committed there first stays."""
@@ -41,6 +47,12 @@ class Draft:
                     storage.move_folder(self.location, final, last=MANIFEST)
         storage.delete_folder(self.location)  # still there where another run did the same work and was first
 
+    def _entry(self, file: FileStat) -> FileEntry:
+        linked = self._linked.get(file.path)
+        if linked and linked.size == file.size:
+            return linked
+        return FileEntry(file.path, file.size, storage.sha256_of(self.location / file.path))
+
     def _manifest(self) -> Manifest:
         stats = [file for file in storage.list_files(self.location) if file.path != MANIFEST]
         return Manifest(
@@ -50,7 +62,7 @@ class Draft:
             spec=dict(self.work.spec),
             inputs=dict(self.work.inputs),
             versions=library_versions(),
-            files=tuple(FileEntry(each.path, each.size, storage.sha256_of(self.location / each.path)) for each in stats),
+            files=tuple(self._entry(each) for each in stats),
             counts=dict(self.counts),
             metrics=dict(self.metrics),
             seconds=round(time.monotonic() - self._begun, 3),

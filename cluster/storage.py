@@ -248,6 +248,22 @@ def move_folder(source: Location, target: Location, last: str) -> None:
     delete_folder(source)
 
 
+def link_file(source: Location, target: Location) -> None:
+    """Have a file that never changes at a second place: one more name on a local disk, a copy made by an object store."""
+    with plain_errors("copying to", target):
+        if source.is_local and target.is_local:
+            Path(target.path).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source.path, target.path)
+            except OSError:  # another disk, or one that knows no second names
+                shutil.copyfile(source.path, target.path)
+        elif source.filesystem.equals(target.filesystem):
+            source.filesystem.copy_file(source.path, target.path)
+        else:
+            with source.filesystem.open_input_stream(source.path, compression=None) as reader, open_output(target) as writer:
+                shutil.copyfileobj(reader, writer, _BLOCK)
+
+
 def _copy_object(source: Location, target: Location, size: int) -> None:
     if size <= _LARGEST_COPY:
         source.filesystem.copy_file(source.path, target.path)

@@ -148,7 +148,7 @@ class _File(io.RawIOBase):
         return self._address.size
 
 
-class _Web(fs.FileSystemHandler):  # type: ignore[misc]
+class _Web(fs.FileSystemHandler):
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
@@ -158,8 +158,8 @@ class _Web(fs.FileSystemHandler):  # type: ignore[misc]
     def normalize_path(self, path: str) -> str:
         return path
 
-    def get_file_info(self, paths: list[str]) -> list[fs.FileInfo]:
-        return [self._info(path) for path in paths]
+    def get_file_info(self, paths: str | list[str]) -> list[fs.FileInfo]:
+        return [self._info(path) for path in ([paths] if isinstance(paths, str) else paths)]
 
     def _info(self, path: str) -> fs.FileInfo:
         try:

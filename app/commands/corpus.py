@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from app.commands import corpus_preview
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
+from app.commands.corpus_remove import add_ids, remove
 from app.pipeline import context_of, lazy_session
 from app.recipe import load_recipe
-from cluster.observe.progress import open_reporter
+from cluster.observe.progress import SilentReporter, open_reporter
+from cluster.stage import open_context
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,26 @@ def _run(options: argparse.Namespace) -> None:
     print(artifact.uri)
 
 
+def _why(options: argparse.Namespace) -> None:
+    from workloads.corpus.why import answer
+    from workloads.corpus.why_text import to_text
+
+    file, recipe = load_recipe(options.recipe, options.overrides)
+    artifact = open_context(file, SilentReporter()).store.ref(recipe.name, "corpus")
+    print(to_text(answer(artifact, options.documents)))
+
+
+def _add_documents(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("documents", nargs="+", metavar="ID", help="a document's id, or FILE:POSITION")
+
+
 ACTIONS: tuple[Action, ...] = (
     Action("run", "run the corpus stage of a recipe", _run),
     Action("preview", "show what each rule would drop, on a sample", corpus_preview.run, corpus_preview.add_arguments),
+    Action(
+        "why", "say of documents, from the recipe's newest corpus, why they were kept, changed or dropped", _why, _add_documents
+    ),
+    Action("remove", "take documents down from the newest corpus of a recipe", remove, add_ids),
 )
 
 

@@ -62,7 +62,7 @@ def spec(source: Path):  # type: ignore[no-untyped-def]
         {
             "inputs": str(source),
             "rules": rules,
-            "mask_personal_data": False,
+            "personal_data": {"mode": "off"},
             "duplicates": {"bands": 14, "rows": 8},
             "split_bytes": 32 << 20,
         }

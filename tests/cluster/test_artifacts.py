@@ -362,6 +362,22 @@ def test_a_full_disk_commits_nothing_and_loses_nothing(small_disk: Path, tmp_pat
     commit(store, work(number=2)).verify()
 
 
+def test_files_are_taken_over_without_being_written_again(root: str, tmp_path: Path) -> None:
+    store, elsewhere = ArtifactStore(root), ArtifactStore(str(tmp_path / "elsewhere"))
+    first = commit(store, work())
+    for target in (store, elsewhere):
+        with target.draft(work(version=2)) as draft:
+            for entry in first.entries("documents/"):
+                draft.link(first.location, entry)
+            draft.write("report.json", b"[]")
+        second = target.find(work(version=2))
+        assert second is not None
+        second.verify()
+        assert second.entries("documents/") == first.entries("documents/")
+    storage.delete_folder(first.location)
+    second.verify()
+
+
 def test_a_manifest_is_plain_json_with_the_files_in_order(store: ArtifactStore) -> None:
     artifact = commit(store, work())
     raw = json.loads(storage.read_bytes(artifact.location / "manifest.json"))

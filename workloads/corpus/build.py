@@ -6,14 +6,23 @@ read -> recurring lines -> calibrate -> clean -> exact and near duplicates -> fa
 from collections.abc import Mapping
 from itertools import chain
 
+from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
 from workloads.corpus.calibrate import by_source, calibrate
-from workloads.corpus.dedup.fates import heldout_below, survey
+from workloads.corpus.clean import Cleaning
+from workloads.corpus.compliance import to_csv
+from workloads.corpus.decontamination.hits import open_decontaminator
+from workloads.corpus.decontamination.items import SetFile
+from workloads.corpus.decontamination.overlap import find_overlap, write_overlap
+from workloads.corpus.dedup.fates import heldout_below, lots_below, survey
 from workloads.corpus.dedup.find import find_duplicates
+from workloads.corpus.dedup.index import Base
+from workloads.corpus.dedup.shared import find_shared
+from workloads.corpus.extend import added_up, take_over
 from workloads.corpus.flow import clean_blocks, read_blocks
 from workloads.corpus.page import page
 from workloads.corpus.reading.files import Found
@@ -22,11 +31,22 @@ from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
-from workloads.corpus.write import write_all
+from workloads.corpus.write import write_all, write_hits
+from workloads.text.lexicon import Lexicon
 
 
-def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, stage: str) -> Mapping[str, Value]:
-    """Fill the draft of a corpus from the files found; answers facts to show."""
+def fill(
+    draft: Draft,
+    spec: CorpusSpec,
+    found: Found,
+    sets: tuple[SetFile, ...],
+    lexicon: Lexicon | None,
+    context: StageContext,
+    stage: str,
+    base: Artifact | None = None,
+) -> Mapping[str, Value]:
+    """Fill the draft of a corpus from the files found, without what stands in the evaluation sets, and from the corpus that it
+    extends; answers facts to show."""
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
@@ -38,20 +58,31 @@ def fill(draft: Draft, spec: CorpusSpec, found: Found, context: StageContext, st
     progress.at("calibrating")
     calibrated = calibrate(blocks, spec, recurring)
     progress.at("cleaning")
-    blocks = clean_blocks(blocks, spec, recurring, by_source(calibrated), progress.cleaned)
+    decontaminator = open_decontaminator(sets, spec.decontamination)
+    cleaning = Cleaning(spec, recurring, by_source(calibrated), lexicon, decontaminator)
+    blocks = clean_blocks(blocks, cleaning, progress.cleaned)
+    overlap = find_overlap(blocks, decontaminator) if decontaminator else None
     progress.at("deduplicating")
-    fates = find_duplicates(blocks, spec.duplicates, progress.records)
+    fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
+    blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
     kept = survey(blocks, fates)
     progress.at("writing")
-    heldout = heldout_below(spec.heldout_share, kept)
-    tally = tally_all(blocks, fates, heldout)
+    heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
+    tally = tally_all(blocks, fates, heldout, spec.personal_data.audit_samples)
     _count(context.name, tally)
-    _refuse_nothing(tally, found)
-    write_all(blocks, fates, kept, heldout, tally.read, draft.location)
-    report = build_report(context.name, spec, tally, calibrated)
+    _refuse_nothing(tally, found, base is None)
+    there = take_over(draft, base)
+    write_all(blocks, fates, kept, heldout, tally.read, draft.location, there)
+    if lexicon:
+        write_hits(blocks, fates, tally.read, draft.location, there)
+    if overlap:
+        write_overlap(overlap, draft.location, there)
+    lines = overlap.lines if overlap else ()
+    report = build_report(context.name, spec, tally, shared, calibrated, lines, base.fingerprint if base else "")
     draft.write("report.json", report.to_json())
+    draft.write("compliance.csv", to_csv(report.compliance).encode())
     draft.write("report.html", page(report).encode())
-    draft.counts.update(report.counts)
+    draft.counts.update(added_up(report.counts, base))
     progress.done(report.counts["documents_read"])
     return {"kept": report.counts["documents_kept"], "of": report.counts["documents_read"]}
 
@@ -62,7 +93,7 @@ def _count(run: str, tally: Tally) -> None:
         CORPUS_DROPPED.record(count, run=run, rule=rule)
 
 
-def _refuse_nothing(tally: Tally, found: Found) -> None:
+def _refuse_nothing(tally: Tally, found: Found, must_keep: bool) -> None:
     """Raises InputError where no document was read, or none is left."""
     first = found.files[0].name
     if not tally.read:
@@ -74,7 +105,7 @@ def _refuse_nothing(tally: Tally, found: Found) -> None:
             "records with a text field, or text files",
             "check `text_field` and `format` of `corpus.inputs`",
         )
-    if not tally.kept:
+    if not tally.kept and must_keep:
         reasons = ", ".join(f"{count} by {rule}" for rule, count in tally.dropped().most_common(3))
         raise InputError(
             f"none of {tally.read} documents is left ({reasons})",

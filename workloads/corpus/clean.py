@@ -1,24 +1,26 @@
-"""A table of read records to cleaned documents: boilerplate out, rules asked, personal data masked, fingerprints taken.
+"""A table of read records to cleaned documents: boilerplate out, rules asked, personal data and lexicon checked, fingerprints taken.
 
 Pure functions on Arrow tables; the stage runs `clean_table` on every block.
 """
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
+from workloads.corpus.checks import Checked, Checks
+from workloads.corpus.decontamination.hits import CONTAMINATED, Decontaminator, Hit
 from workloads.corpus.recurring import seed_of
 from workloads.corpus.spec import CorpusSpec
-from workloads.corpus.tables import CLEAN, is_empty, texts, where
+from workloads.corpus.tables import CLEAN, HIT_NAMES, is_empty, texts, where
 from workloads.text.boilerplate import strip_column
 from workloads.text.codes import Codes
 from workloads.text.convert import convert
 from workloads.text.fold import fold_all
+from workloads.text.lexicon import Lexicon
 from workloads.text.minhash import band_keys
-from workloads.text.pii import Masked, mask
 from workloads.text.rules import Rule, Verdict, build_rules, judge, measure_all
 from workloads.text.rules.language import Script, script_of
 from workloads.text.rules.measured import Measured
@@ -32,18 +34,24 @@ _OF_BAD: Mapping[str, object] = {
     "converted": False,
     "digest": bytes(16),
     "bands": b"",
-} | dict.fromkeys(("characters", "lines_removed", "mobiles", "emails", "id_cards"), 0)
+    "overlaps": (),
+    "matched": "",
+    "characters": 0,
+    "lines_removed": 0,
+} | dict.fromkeys(("personal", "audit", "lexicon", "hits"), ())
 
 
 @dataclass(frozen=True)
 class Cleaned:
     """One document after cleaning."""
 
-    masked: Masked
+    checked: Checked
     verdict: Verdict
     lines_removed: int
     script: Script
     converted: bool = False
+    hits: tuple[Hit, ...] = ()
+    matched: str = ""
 
 
 Own = Mapping[str, Mapping[str, float]]
@@ -62,14 +70,26 @@ class SourceRules:
         return self._rules.get(source, self._others)
 
 
-def clean_texts(
-    texts: Codes, sources: Sequence[str], spec: CorpusSpec, recurring: Collection[int], own: Own | None = None
-) -> list[Cleaned]:
-    """Clean normalised texts. Rules see them without boilerplate, before conversion and masking."""
-    rules = SourceRules(spec, own or {})
-    stripped, removed = without_boilerplate(texts, sources, spec, recurring)
+@dataclass(frozen=True)
+class Cleaning:
+    """All that cleaning a block takes. `recurring`: hashes of lines that belong to the pages of a source; `own`: thresholds
+    taken from the sources themselves."""
+
+    spec: CorpusSpec
+    recurring: frozenset[int] = frozenset()
+    own: Own = field(default_factory=dict)
+    lexicon: Lexicon | None = None
+    decontaminator: Decontaminator | None = None
+
+
+def clean_texts(texts: Codes, sources: Sequence[str], cleaning: Cleaning) -> list[Cleaned]:
+    """Clean normalised texts. Rules see them without boilerplate; what they keep is converted, then checked."""
+    spec = cleaning.spec
+    rules = SourceRules(spec, cleaning.own)
+    checks = Checks.of(spec.personal_data, spec.lexicon, cleaning.lexicon)
+    stripped, removed = without_boilerplate(texts, sources, spec, cleaning.recurring)
     return [
-        _cleaned(measured, rules.of(source), lines, spec)
+        _cleaned(measured, rules.of(source), lines, spec, checks)
         for measured, source, lines in zip(measure_all(stripped), sources, removed, strict=True)
     ]
 
@@ -85,38 +105,70 @@ def without_boilerplate(
     return stripped, removed.tolist()
 
 
-def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: CorpusSpec) -> Cleaned:
+def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: CorpusSpec, checks: Checks) -> Cleaned:
     text, verdict, script = measured.text, judge(measured, rules), script_of(measured)
     if not verdict.keep:
-        return Cleaned(Masked(text), verdict, lines, script)
+        return Cleaned(Checked(text), verdict, lines, script)
     written = convert(text, script, spec.convert)
-    masked = mask(written) if spec.mask_personal_data else Masked(written)
-    return Cleaned(masked, verdict, lines, script, written != text)
+    checked = checks.check(written)
+    if checked.rule:
+        verdict = Verdict(False, checked.rule, checked.value, checks.threshold(checked.rule))
+    return Cleaned(checked, verdict, lines, script, written != text)
 
 
-def clean_table(block: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None = None) -> pa.Table:
+def clean_table(block: pa.Table, cleaning: Cleaning) -> pa.Table:
     """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last."""
     good = is_empty(block, "problem")
-    return pa.concat_tables([_clean(where(block, good), spec, recurring, own), _pass(where(block, ~good))]).combine_chunks()
+    return pa.concat_tables([_clean(where(block, good), cleaning), _pass(where(block, ~good))]).combine_chunks()
 
 
-def _clean(table: pa.Table, spec: CorpusSpec, recurring: Collection[int], own: Own | None) -> pa.Table:
-    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), spec, recurring, own)
+def without_items(
+    cleaned: Sequence[Cleaned], folded: Sequence[str], decontaminator: Decontaminator
+) -> tuple[list[Cleaned], list[str]]:
+    """The documents with the items of evaluation sets found in them, those that quote one dropped; the folded texts of the
+    rest. `folded`: of those that no rule drops."""
+    result, left = [], []
+    prints = iter(folded)
+    for each in cleaned:
+        if not each.verdict.keep:
+            result.append(each)
+            continue
+        own = next(prints)
+        hits = tuple(decontaminator.hits(each.checked.text, own))
+        quoted = next((hit for hit in hits if hit.quoted), None)
+        if quoted and decontaminator.drops:
+            verdict = Verdict(False, CONTAMINATED, quoted.share, decontaminator.min_share)
+            result.append(replace(each, verdict=verdict, hits=hits, matched=decontaminator.items[quoted.item].name))
+        else:
+            result.append(replace(each, hits=hits))
+            left.append(own)
+    return result, left
+
+
+def _clean(table: pa.Table, cleaning: Cleaning) -> pa.Table:
+    spec = cleaning.spec
+    cleaned = clean_texts(Codes.of(texts(table, "text")), texts(table, "source"), cleaning)
+    folded = fold_all(Codes.of([each.checked.text for each in cleaned if each.verdict.keep]))
+    if cleaning.decontaminator:
+        cleaned, left = without_items(cleaned, list(folded), cleaning.decontaminator)
+        folded = Codes.of(left)
     kept = [each.verdict.keep for each in cleaned]
-    folded = fold_all(Codes.of([each.masked.text for each in cleaned if each.verdict.keep]))
     digests, bands = map(_digest, folded), iter(band_keys(folded, spec.duplicates.bands, spec.duplicates.rows))
     columns: dict[str, list[object]] = {
-        "text": [each.masked.text[: None if each.verdict.keep else _SAMPLE_CHARACTERS] for each in cleaned],
-        "characters": [len(each.masked.text) for each in cleaned],
+        "text": [each.checked.text[: None if each.verdict.keep else _SAMPLE_CHARACTERS] for each in cleaned],
+        "characters": [len(each.checked.text) for each in cleaned],
         "rule": [each.verdict.rule for each in cleaned],
         "value": [each.verdict.value for each in cleaned],
         "threshold": [each.verdict.threshold for each in cleaned],
         "lines_removed": [each.lines_removed for each in cleaned],
         "script": [each.script for each in cleaned],
         "converted": [each.converted for each in cleaned],
-        "mobiles": [each.masked.mobiles for each in cleaned],
-        "emails": [each.masked.emails for each in cleaned],
-        "id_cards": [each.masked.id_cards for each in cleaned],
+        "personal": [list(each.checked.personal.items()) for each in cleaned],
+        "audit": [[{"kind": kind, "shown": text} for kind, text in each.checked.audit] for each in cleaned],
+        "lexicon": [list(each.checked.lexicon.items()) for each in cleaned],
+        "hits": [[dict(zip(HIT_NAMES, hit, strict=True)) for hit in each.checked.hits] for each in cleaned],
+        "overlaps": [[asdict(hit) for hit in each.hits] for each in cleaned],
+        "matched": [each.matched for each in cleaned],
         "digest": [next(digests) if keep else bytes(16) for keep in kept],
         "bands": [next(bands) if keep else b"" for keep in kept],
     }

@@ -5,17 +5,16 @@ which spills to disk; a block whose worker died is made again from the input. A 
 cleaned form is there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 import ray
 
-from workloads.corpus.clean import Own, clean_table
+from workloads.corpus.clean import Cleaning, clean_table
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
-from workloads.corpus.spec import CorpusSpec
 
 _LEAST_BLOCK, _LARGEST_BLOCK, _BLOCKS = 2 << 20, 64 << 20, 32
 Told = Callable[[int], None]
@@ -62,11 +61,10 @@ def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator
         yield sum(each.num_rows for each in held)
 
 
-def clean_blocks(
-    blocks: list[Any], spec: CorpusSpec, recurring: frozenset[int], own: Mapping[str, Mapping[str, float]], told: Told
-) -> list[Any]:
-    """References to tables with columns CLEAN. `own`: thresholds by source and rule, in place of the recipe's. Empties `blocks`, so that what has been cleaned takes no room any more."""
-    shared, records = ray.put((spec, recurring, own)), 0
+def clean_blocks(blocks: list[Any], cleaning: Cleaning, told: Told) -> list[Any]:
+    """References to tables with columns CLEAN. Empties `blocks`, so that what has been cleaned takes no room any more."""
+    shared: Any = ray.put(cleaning)
+    records = 0
     pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
     try:
@@ -79,5 +77,5 @@ def clean_blocks(
 
 
 @ray.remote(num_returns=2)
-def _clean(block: pa.Table, shared: tuple[CorpusSpec, frozenset[int], Own]) -> tuple[pa.Table, int]:
-    return clean_table(block, *shared), block.num_rows
+def _clean(block: pa.Table, cleaning: Cleaning) -> tuple[pa.Table, int]:
+    return clean_table(block, cleaning), block.num_rows

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
+from cluster.manifest import Json
+from workloads.corpus.page_compliance import audit_samples, compliance_sheet
 from workloads.corpus.page_style import STYLE
 from workloads.corpus.reasons import explain
 from workloads.corpus.report import BadFile, LengthBin, Report, SourceLine
@@ -14,11 +16,18 @@ _MOST_SOURCES = 60
 def page(report: Report) -> str:
     """The whole document; every text from outside is escaped."""
     parts = [
+        _history(report),
         _headline(report),
         _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
         _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
         _section("Sources", _sources(report.sources)),
         _section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
+        _section("Evaluation sets", _overlap(report), "Items that documents hold; those quoted with their choices are leaks."),
+        _section(
+            "Personal data and lexicon", compliance_sheet(report), "Documents that passed the rules; compliance.csv has all."
+        ),
+        _section("Personal data to look at", audit_samples(report), "Starred out; drawn by id, so the same in every run."),
+        _section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -36,9 +45,15 @@ def _section(title: str, body: str, note: str = "") -> str:
     return f"<section><h2>{title}</h2>{explanation}{body}</section>\n" if body else ""
 
 
+def _history(report: Report) -> str:
+    parts = [f"Extends corpus {escape(report.base)}: the figures are of the new documents."] if report.base else []
+    parts += [f"{report.removed:,} documents were taken down after these figures were made."] if report.removed else []
+    return f'<p class="note">{" ".join(parts)}</p>' if parts else ""
+
+
 def _headline(report: Report) -> str:
     counts = report.counts
-    masked = sum(counts[f"masked_{kind}"] for kind in ("mobile", "email", "id_card"))
+    personal = sum(count for name, count in counts.items() if name.startswith("personal_"))
     duplicates = counts["dropped_exact_duplicate"] + counts["dropped_near_duplicate"]
     cards = (
         ("kept", counts["documents_kept"], f"of {counts['documents_read']:,} documents"),
@@ -46,11 +61,17 @@ def _headline(report: Report) -> str:
         ("held out", counts["documents_heldout"], "documents, for evaluation"),
         ("duplicates", duplicates, f"{counts['dropped_near_duplicate']:,} of them near ones"),
         ("lines taken out", counts["lines_removed"], "navigation, copyright and the like"),
-        ("masked", masked, "telephone numbers, addresses, identities"),
+        ("lines set right", counts["lines_repaired"], "read with the wrong encoding before they came here"),
+        ("personal data", personal, f"items in what is kept; mode {escape(str(_mode(report)))}"),
         ("bad records", counts["bad_records"], "set aside"),
     )
     items = (f"<div><dt>{name}</dt><dd>{value:,}</dd><p>{note}</p></div>" for name, value, note in cards)
     return f'<dl class="cards">{"".join(items)}</dl>\n'
+
+
+def _mode(report: Report) -> Json:
+    section = report.spec["personal_data"]
+    return section["mode"] if isinstance(section, dict) else section
 
 
 def _waterfall(report: Report) -> str:
@@ -132,6 +153,25 @@ def _calibration(report: Report) -> str:
         for each in report.calibration
     ]
     return _table(("source", "rule", "threshold", "beyond it", "documents measured"), rows, "calibration") if rows else ""
+
+
+def _overlap(report: Report) -> str:
+    rows = []
+    for each in report.overlap:
+        counts = (each.items, each.searched, each.leaked, each.documents, each.sourced, each.partly)
+        rows.append((escape(each.set_name), *(f"{count:,}" for count in counts)))
+    head = ("set", "items", "long enough to look for", "leaked", "documents that quote one", "only their source", "in part")
+    return _table(head, rows, "overlap") if rows else ""
+
+
+def _shared(report: Report) -> str:
+    counts = report.counts
+    if not counts["shared_documents"]:
+        return ""
+    return (
+        f"<p>{counts['shared_paragraphs']:,} paragraphs and {counts['shared_passages']:,} passages: "
+        f"{counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
+    )
 
 
 def _samples(report: Report) -> str:

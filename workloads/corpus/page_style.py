@@ -37,7 +37,8 @@ th { text-align:left; font-weight:500; color:var(--soft); font-size:.82rem }
 th, td { padding:.32rem .7rem .32rem 0; border-bottom:1px solid var(--line); vertical-align:middle }
 td { font-variant-numeric:tabular-nums } .sources td:nth-child(4) { width:130px } .sources .track { height:9px }
 .sources th:nth-child(n+2):nth-child(-n+3), .sources td:nth-child(n+2):nth-child(-n+3),
-.sources th:nth-child(5), .sources td:nth-child(5), .bad th:nth-child(3), .bad td:nth-child(3) { text-align:right }
+.sources th:nth-child(5), .sources td:nth-child(5), .bad th:nth-child(3), .bad td:nth-child(3),
+.compliance th:nth-child(n+4), .compliance td:nth-child(n+4) { text-align:right }
 details { border-top:1px solid var(--line); padding:.5rem 0 } details:first-of-type { margin-top:.5rem }
 summary { cursor:pointer; font-weight:550 } summary small { font-weight:400; margin-left:.4em }
 figure { margin:.7rem 0 } figcaption { font-size:.8rem; overflow-wrap:anywhere }

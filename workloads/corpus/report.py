@@ -6,9 +6,14 @@ from dataclasses import asdict, dataclass
 
 from cluster.manifest import Json
 from workloads.corpus.calibrate import Calibrated
+from workloads.corpus.checks import LEXICON, PERSONAL
+from workloads.corpus.compliance import Audit, ComplianceLine, compliance_lines
+from workloads.corpus.decontamination.overlap import Overlap
+from workloads.corpus.dedup.cuts import SharedText
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
+from workloads.text.personal.registry import KIND_NAMES
 from workloads.text.rules.language import SCRIPTS
 
 
@@ -63,12 +68,25 @@ class Report:
     bad_files: tuple[BadFile, ...]
     samples: Mapping[str, tuple[Sample, ...]]
     calibration: tuple[Calibrated, ...]
+    overlap: tuple[Overlap, ...]
+    compliance: tuple[ComplianceLine, ...]
+    audits: Mapping[str, tuple[Audit, ...]]
+    base: str = ""  # fingerprint of the corpus that this one extends; the figures are of the new documents
+    removed: int = 0  # documents taken down since the figures were made
 
     def to_json(self) -> bytes:
         return (json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def build_report(name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Calibrated, ...]) -> Report:
+def build_report(
+    name: str,
+    spec: CorpusSpec,
+    tally: Tally,
+    shared: SharedText,
+    calibrated: tuple[Calibrated, ...] = (),
+    overlap: tuple[Overlap, ...] = (),
+    base: str = "",
+) -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
     dropped = tally.dropped()
@@ -77,13 +95,17 @@ def build_report(name: str, spec: CorpusSpec, tally: Tally, calibrated: tuple[Ca
     return Report(
         name=name,
         spec=spec.identity(),
-        counts=_counts(tally),
+        counts={**_counts(tally), **shared.counts()},
         waterfall=tuple(Step(reason, dropped[reason], dropped_characters[reason]) for reason in REASONS),
         sources=_sources(tally),
         lengths=_lengths(tally),
         bad_files=tuple(BadFile(file, reason, count) for (file, reason), count in bad[:100]),
         samples={reason: tuple(tally.samples[reason]) for reason in order if reason in tally.samples},
         calibration=calibrated,
+        overlap=overlap,
+        compliance=compliance_lines(tally.findings),
+        audits={kind: tuple(tally.findings.audits[kind]) for kind in KIND_NAMES if kind in tally.findings.audits},
+        base=base,
     )
 
 
@@ -106,9 +128,8 @@ def _counts(tally: Tally) -> dict[str, int]:
         "documents_converted": tally.cleaning["converted"],
         "lines_removed": tally.cleaning["lines_removed"],
         "lines_repaired": tally.cleaning["lines_repaired"],
-        "masked_mobile": tally.cleaning["mobiles"],
-        "masked_email": tally.cleaning["emails"],
-        "masked_id_card": tally.cleaning["id_cards"],
+        **{f"personal_{kind}": tally.findings.kept_items(PERSONAL, kind) for kind in KIND_NAMES},
+        "lexicon_hits": tally.findings.kept_items(LEXICON),
     }
 
 

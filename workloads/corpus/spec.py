@@ -1,10 +1,14 @@
 """The recipe's `corpus` section: what is read and what is kept."""
 
+from collections.abc import Callable
+
 from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.corpus.calibrate_spec import CalibrateSpec
+from workloads.corpus.checks_spec import LexiconSpec, PersonalDataSpec
+from workloads.corpus.decontamination.spec import DecontaminationSpec
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
@@ -28,10 +32,23 @@ class CorpusSpec(Spec):
         default=0.5, gt=0, le=1, description="a short line in this share of a source's documents is boilerplate"
     )
     recurring_documents: int = Field(default=20, ge=2, description="... and in at least this many of them")
-    mask_personal_data: bool = Field(default=True, description="mask mobile numbers, e-mail addresses and identity numbers")
+    personal_data: PersonalDataSpec = Field(default=PersonalDataSpec(), description="what is done with personal data")
+    lexicon: LexiconSpec = Field(default=LexiconSpec(), description="the user's own list of words to look for")
     duplicates: DuplicatesSpec = Field(DuplicatesSpec(), description="which documents are copies, and which of them stays")
+    decontamination: DecontaminationSpec = Field(
+        DecontaminationSpec(), description="evaluation sets whose items must not be trained on"
+    )
     heldout_share: float = Field(
         default=0.02, ge=0, lt=1, description="share of documents held out for evaluation (at least one)"
+    )
+    base: str = Field(
+        default="",
+        description="a corpus to extend (name of its run, fingerprint or URI): `inputs` are new beside it, and copies of what "
+        "it holds are dropped",
+    )
+    removed: str = Field(
+        default="",
+        description="a file of document ids, one a line, that are taken down: they leave the corpus once it is built",
     )
     split_bytes: int = Field(
         default=64 << 20, ge=1 << 10, description="a larger file is read by several tasks, if it can be cut"
@@ -46,6 +63,17 @@ class CorpusSpec(Spec):
             return items
         return [{"path": item} if isinstance(item, str) else item for item in items]
 
+    def with_paths(self, resolve: Callable[[str], str]) -> "CorpusSpec":
+        """Every path in it resolved, for a recipe that travels to another folder."""
+        inputs = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.inputs)
+        sets = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.decontamination.sets)
+        decontamination = self.decontamination.model_copy(update={"sets": sets})
+        lists = {"files": tuple(map(resolve, self.lexicon.files)), "exceptions": tuple(map(resolve, self.lexicon.exceptions))}
+        changed = {"decontamination": decontamination, "lexicon": self.lexicon.model_copy(update=lists)}
+        removed = resolve(self.removed) if self.removed else ""
+        return self.model_copy(update={"inputs": inputs, "removed": removed, **changed})
+
     def identity(self) -> dict[str, Json]:
-        """What the corpus depends on: all but how the reading is spread."""
-        return {key: value for key, value in self.to_json().items() if key != "split_bytes"}
+        """What the corpus depends on: all but how the reading is spread, and what is given by content (base) or is done
+        to the corpus when it is there (removed)."""
+        return {key: value for key, value in self.to_json().items() if key not in ("split_bytes", "base", "removed")}

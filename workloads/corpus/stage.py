@@ -7,10 +7,13 @@ from cluster.draft import Draft
 from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
+from workloads.corpus.decontamination.items import find_sets, fingerprint
+from workloads.corpus.extend import open_base
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
+from workloads.corpus.words import load_lexicon
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 _NAME = "corpus"
 
 
@@ -20,11 +23,24 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     Raises InputError where nothing can be read or nothing is left, StorageError where the store cannot be written.
     """
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
+    sets = find_sets([(each, context.resolve(each.path)) for each in spec.decontamination.sets])
+
+    lexicon = load_lexicon(spec.lexicon, context.resolve)
+    base = open_base(spec.base, context)
 
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, context, _NAME)
+        return fill(draft, spec, found, sets, lexicon, context, _NAME, base)
 
-    work = Work("corpus", spec.identity(), {"raw": found.fingerprint()}, STAGE_VERSION)
-    return run_stage(context, _NAME, "documents", work, build)
+    inputs = {"raw": found.fingerprint()} | ({"base": base.fingerprint} if base else {})
+    inputs |= {"evaluation_sets": fingerprint(sets)} if sets else {}
+    inputs |= {"lexicon": lexicon.fingerprint} if lexicon else {}
+    artifact = run_stage(context, _NAME, "documents", Work("corpus", spec.identity(), inputs, STAGE_VERSION), build)
+    return _without(artifact, spec, context) if spec.removed else artifact
+
+
+def _without(artifact: Artifact, spec: CorpusSpec, context: StageContext) -> Artifact:
+    from workloads.corpus.removal import read_ids, remove_documents  # its report takes Ray along
+
+    return remove_documents(artifact, read_ids(context.resolve(spec.removed)), context).artifact

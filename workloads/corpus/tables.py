@@ -32,6 +32,11 @@ READ = _schema(
     pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
 )
 
+OVERLAP_FIELDS: list[tuple[str, pa.DataType]] = [("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())]
+COUNTS = pa.map_(pa.string(), pa.int32())
+_HIT = pa.struct([("start", pa.int64()), ("category", pa.string()), ("word", pa.string()), ("context", pa.string())])
+HIT_NAMES = ("start", "category", "word", "context")
+
 CLEAN = _schema(
     *READ,
     pa.field("characters", pa.int32()),
@@ -41,11 +46,14 @@ CLEAN = _schema(
     pa.field("lines_removed", pa.int32()),
     pa.field("script", pa.string()),  # simplified, traditional, mixed or none, before conversion
     pa.field("converted", pa.bool_()),
-    pa.field("mobiles", pa.int32()),
-    pa.field("emails", pa.int32()),
-    pa.field("id_cards", pa.int32()),
+    pa.field("personal", COUNTS),  # items of personal data by kind
+    pa.field("audit", pa.list_(pa.struct([("kind", pa.string()), ("shown", pa.string())]))),
+    pa.field("lexicon", COUNTS),  # hits by category
+    pa.field("hits", pa.list_(_HIT)),
     pa.field("digest", pa.binary(16)),  # of the folded text: equal for exact duplicates
     pa.field("bands", pa.binary()),  # a number of 8 bytes for each band: near duplicates share one
+    pa.field("overlaps", pa.list_(pa.struct(OVERLAP_FIELDS))),  # with items of evaluation sets
+    pa.field("matched", pa.string()),  # the item for which the document is dropped
 )
 
 DOCUMENTS = _schema(
@@ -74,7 +82,18 @@ DECISIONS = _schema(
     pa.field("normalised", pa.bool_()),
     pa.field("script", pa.string()),
     pa.field("converted", pa.bool_()),
-    pa.field("masked", pa.int32()),
+    pa.field("personal", COUNTS),
+    pa.field("lexicon", COUNTS),
+    pa.field("beginning", pa.string()),  # of a dropped document, without personal data; empty for one that is kept
+)
+
+LEXICON_HITS = _schema(
+    pa.field("id", pa.string()),
+    pa.field("source", pa.string()),
+    pa.field("file", pa.string()),
+    pa.field("position", pa.int64()),
+    pa.field("kept", pa.bool_()),
+    *_HIT,
 )
 
 QUARANTINE = _schema(
@@ -118,5 +137,15 @@ def row_number(file_index: int, position: int) -> int:
 def to_table(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
     """Rows in the schema's column order."""
     columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    arrays = [pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]
+    arrays = [_array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(values: list[Any], kind: pa.DataType) -> "pa.Array[Any]":
+    """Counts as mappings, structs as tuples in the order of their fields."""
+    if kind == COUNTS:
+        values = [list(each.items()) for each in values]
+    if pa.types.is_list(kind):
+        names = [field.name for field in kind.value_type]
+        values = [[dict(zip(names, row, strict=True)) for row in each] for each in values]
+    return pa.array(values, kind)

@@ -9,10 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from workloads.corpus.compliance import Findings
 from workloads.corpus.dedup.fates import decide
 from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, where
+from workloads.text.personal.mask import shown
 
 SAMPLES = 6  # per reason
 _SAMPLE_CHARACTERS = 240
@@ -42,6 +44,7 @@ class Tally:
     cleaning: Counter[str] = field(default_factory=Counter)
     bad: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (file, reason)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def read(self) -> int:
@@ -68,6 +71,7 @@ class Tally:
             (self.bad, other.bad),
         ):
             mine.update(theirs)  # type: ignore[arg-type]
+        self.findings.add(other.findings)
         for reason, found in other.samples.items():
             self.samples[reason] = sorted(chain(self.samples.get(reason, []), found))[:SAMPLES]
 
@@ -79,9 +83,10 @@ def _by_second(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
     return joined
 
 
-def tally_all(blocks: Sequence[Any], fates: Sequence[Any], heldout: int) -> Tally:
-    tally = Tally()
-    for each in collect([start(tally_block, *each, heldout) for each in zip(blocks, fates, strict=True)]):
+def tally_all(blocks: Sequence[Any], fates: Sequence[Any], heldout: int, audits: int) -> Tally:
+    """`audits` items of each kind of personal data are taken as samples."""
+    tally = Tally(findings=Findings(audits))
+    for each in collect([start(tally_block, *each, heldout, audits) for each in zip(blocks, fates, strict=True)]):
         tally.add(each)
     return tally
 
@@ -91,14 +96,15 @@ def length_bin(characters: int) -> int:
     return math.floor(2 * math.log2(characters)) if characters > 0 else 0
 
 
-def tally_block(block: pa.Table, fates: Table, heldout: int) -> Tally:
+def tally_block(block: pa.Table, fates: Table, heldout: int, audits: int = 0) -> Tally:
     """Everything that the report tells of one block."""
-    tally = Tally()
-    for row in decide(block, fates).drop_columns(["bands", "digest"]).to_pylist():
+    tally = Tally(findings=Findings(audits))
+    for row in decide(block, fates).drop_columns(["bands", "digest", "hits"]).to_pylist():
         _count(tally, row, heldout)
+        tally.findings.count(row)
     for row in where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"]).to_pylist():
         tally.bad[row["file"], row["problem"]] += 1
-        sample = Sample(row["file"], row["file"], row["position"], "", 0.0, row["text"][:_SAMPLE_CHARACTERS])
+        sample = Sample(row["file"], row["file"], row["position"], "", 0.0, shown(row["text"], _SAMPLE_CHARACTERS))
         tally.samples.setdefault(f"bad: {row['problem']}", []).append(sample)
     for found in tally.samples.values():
         found.sort()
@@ -115,7 +121,7 @@ def _count(tally: Tally, row: dict[str, object], heldout: int) -> None:
     tally.cleaning["characters_read"] += int(str(row["characters_read"]))
     if row["kept"]:
         tally.cleaning["documents_heldout"] += int(str(row["lot"])) < heldout
-        for name in ("lines_removed", "lines_repaired", "mobiles", "emails", "id_cards"):
+        for name in ("lines_removed", "lines_repaired"):
             tally.cleaning[name] += int(str(row[name]))
         for name in ("normalised", "converted"):
             tally.cleaning[name] += bool(row[name])
@@ -123,7 +129,7 @@ def _count(tally: Tally, row: dict[str, object], heldout: int) -> None:
         return
     found = tally.samples.setdefault(rule, [])
     if len(found) < SAMPLES or str(row["id"]) < found[-1].key:
-        text = str(row["text"])[:_SAMPLE_CHARACTERS]
+        text = shown(str(row["text"]), _SAMPLE_CHARACTERS)
         position, value = int(str(row["position"])), float(str(row["value"]))
         sample = Sample(str(row["id"]), str(row["file"]), position, str(row["source"]), value, text, str(row["matched_id"]))
         found.append(sample)

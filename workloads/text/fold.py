@@ -13,11 +13,13 @@ from zhconv_rs import zhconv
 from workloads.text.codes import Codes
 
 _NO_WORD = re.compile(r"[\W_]+")
+_AS_IN_WORDS = str.maketrans("𬞟锺覆藉馀崑雠甦谘麹钜釐", "苹钟复借余昆仇苏咨曲巨厘")
 
 
 def simplify(text: str) -> str:
-    """Traditional to mainland Simplified characters and words (MediaWiki's conversion tables, by zhconv-rs)."""
-    return str(zhconv(text, "zh-cn", False))
+    """Traditional to mainland Simplified characters and words (MediaWiki's conversion tables, by zhconv-rs), and what those
+    tables write one way alone and another way in words (蘋, 蘋果) the second way."""
+    return str(zhconv(text, "zh-cn", False)).translate(_AS_IN_WORDS)
 
 
 @lru_cache(1 << 16)

@@ -1,6 +1,7 @@
 """The work of the tokenizer's two stages, apart from stage.py so that what is found costs no import of Ray Data."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 
 from cluster.artifacts import Artifact
@@ -8,10 +9,12 @@ from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.progress import Reporter, Value
 from workloads.tokenizer.documents import HELDOUT, TRAIN, Document, first_characters, read_documents
-from workloads.tokenizer.encode import encode_corpus, token_type
+from workloads.tokenizer.encode import encode_corpus
+from workloads.tokenizer.encoding import token_type
 from workloads.tokenizer.huggingface import huggingface_files
 from workloads.tokenizer.measure import TokenizerReport, measure_by_source, vocabulary_curve
 from workloads.tokenizer.pack import RowPacker
+from workloads.tokenizer.sources import count_packed, mixture_of, mixture_report
 from workloads.tokenizer.spec import TokenizerSpec, TokensSpec
 from workloads.tokenizer.train import load_tokenizer, train_bpe
 
@@ -76,9 +79,12 @@ def fill_tokens(spec: TokensSpec, corpus: Artifact, tokenizer: Artifact, reporte
     tokenizer_json = tokenizer.read("tokenizer.json").decode()
     vocabulary = load_tokenizer(tokenizer_json).get_vocab_size()
     dtype = token_type(vocabulary)
+    mixture, shares = mixture_of(spec.mix, corpus, tokenizer)
+    packed: Counter[str] = Counter()
     packers = {split: RowPacker(draft.location, split, spec.sequence_length, dtype) for split in (TRAIN, HELDOUT)}
     documents, total = 0, corpus.manifest.counts.get("documents_kept", 0)
-    for tables in encode_corpus(corpus, tokenizer_json, dtype):
+    for tables in encode_corpus(corpus, tokenizer_json, dtype, mixture):
+        count_packed(packed, tables[TRAIN])
         for split, packer in packers.items():
             packer.add(tables[split])
             documents += tables[split].num_rows
@@ -87,6 +93,8 @@ def fill_tokens(spec: TokensSpec, corpus: Artifact, tokenizer: Artifact, reporte
         packer.close()
     if not packers[TRAIN].tokens:
         raise InputError(f"{corpus} holds no training text", "at least one kept document", "look at its report.html")
+    if shares:
+        draft.write("mixture.json", mixture_report(shares, packed))
     draft.counts |= {"sequence_length": spec.sequence_length, "vocabulary": vocabulary}
     for split, packer in packers.items():
         draft.counts |= {f"{name}_{split}": count for name, count in packer.counts().items()}

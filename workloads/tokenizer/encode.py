@@ -5,11 +5,10 @@ Not for the encoding itself (encoding/) or for rows (pack.py).
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,6 +20,7 @@ from cluster.manifest import FileEntry, Manifest
 from cluster.storage import locate
 from workloads.tokenizer.documents import HELDOUT, TRAIN, open_part, parts_of
 from workloads.tokenizer.encoding import Encoder, TokenType, load_encoder
+from workloads.tokenizer.mix import PLAIN, Mixture
 
 _UNIT_BYTES = 16 << 20  # of a compressed part for one task: about a second of work, and 30 MB of tokens
 _LEAST_AHEAD, _AHEAD_PER_CPU = 4, 2  # tasks begun before their turn
@@ -28,20 +28,26 @@ _LEAST_AHEAD, _AHEAD_PER_CPU = 4, 2  # tasks begun before their turn
 
 @dataclass(frozen=True)
 class Unit:
-    """Row groups [start, stop) of a part; a negative `stop` is the end. The first unit of a part checks all its bytes."""
+    """Row groups [start, stop) of a part; a negative `stop` is the end. The first unit of a part checks all its bytes.
+    `repeat`: documents that are packed more often than this many times, 0 for all."""
 
     path: str
     start: int
     stop: int
+    repeat: int = 0
 
 
-def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType) -> Iterator[Mapping[str, pa.Table]]:
-    """Per split, tables with the columns id, characters and tokens (a list that ends with token 0), in the order of the corpus.
+def encode_corpus(
+    corpus: Artifact, tokenizer_json: str, dtype: TokenType, mixture: Mixture = PLAIN
+) -> Iterator[Mapping[str, pa.Table]]:
+    """Per split, tables with the columns id, source, characters and tokens (a list that ends with token 0), in the order of the
+    corpus; what the mixture repeats comes again after all, so that copies of a document are far apart.
 
     Raises ArtifactError where a part differs from its manifest, InputError where there is none.
     """
-    units = [unit for part in parts_of(corpus) for unit in _units(corpus, part)]
-    shared = ray.put((corpus.manifest, tokenizer_json, dtype))
+    once = [unit for part in parts_of(corpus) for unit in _units(corpus, part)]
+    units = [replace(unit, repeat=repeat) for repeat in range(mixture.rounds) for unit in once]
+    shared = ray.put((corpus.manifest, tokenizer_json, dtype, mixture))
     waiting: deque[Any] = deque()
     try:
         for unit in units:
@@ -59,7 +65,8 @@ def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType) -> It
 
 
 def _most_ahead() -> int:
-    return max(_LEAST_AHEAD, _AHEAD_PER_CPU * int(ray.cluster_resources().get("CPU", 0)))
+    resources: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(_LEAST_AHEAD, _AHEAD_PER_CPU * int(resources.get("CPU", 0)))
 
 
 def _units(corpus: Artifact, part: FileEntry) -> list[Unit]:
@@ -91,11 +98,15 @@ def _group(sizes: list[int], path: str) -> list[Unit]:
 
 
 @ray.remote(num_cpus=1)
-def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType], unit: Unit) -> dict[str, pa.Table]:
-    manifest, tokenizer_json, dtype = shared
+def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType, Mixture], unit: Unit) -> dict[str, pa.Table]:
+    manifest, tokenizer_json, dtype, mixture = shared
     table = _read(Artifact(locate(uri), manifest), unit)
     encoder = _loaded(tokenizer_json, dtype)
-    return {split: encode_rows(encoder, table.filter(pc.field("split") == split)) for split in (TRAIN, HELDOUT)}
+    rows = {split: table.filter(pc.field("split") == split) for split in (TRAIN, HELDOUT)}
+    rows[TRAIN] = rows[TRAIN].filter(mixture.packs(rows[TRAIN], unit.repeat))
+    if unit.repeat:
+        rows[HELDOUT] = rows[HELDOUT].slice(0, 0)
+    return {split: encode_rows(encoder, its) for split, its in rows.items()}
 
 
 @lru_cache(maxsize=1)
@@ -104,26 +115,22 @@ def _loaded(tokenizer_json: str, dtype: TokenType) -> Encoder:
 
 
 def _read(corpus: Artifact, unit: Unit) -> pa.Table:
-    columns = ["id", "split", "text"]
+    columns = ["id", "source", "split", "text"]
     if unit.start == 0:
         part = open_part(corpus, unit.path)
-        return part.read_row_groups(range(part.num_row_groups if unit.stop < 0 else unit.stop), columns)
+        return part.read_row_groups(list(range(part.num_row_groups if unit.stop < 0 else unit.stop)), columns)
     with corpus.location.filesystem.open_input_file((corpus.location / unit.path).path) as file:
-        return pq.ParquetFile(file).read_row_groups(range(unit.start, unit.stop), columns)
+        return pq.ParquetFile(file).read_row_groups(list(range(unit.start, unit.stop)), columns)
 
 
 def encode_rows(encoder: Encoder, table: pa.Table) -> pa.Table:
-    """The rows of a table with the columns id and text, encoded; see `encode_corpus`."""
+    """The rows of a table with the columns id, source and text, encoded; see `encode_corpus`."""
     encoded = encoder.encode(table["text"].cast(pa.large_string()).combine_chunks())
-    return pa.table(
-        {
-            "id": table["id"].cast(pa.string()),
-            "characters": pa.array(encoded.characters),
-            "tokens": pa.LargeListArray.from_arrays(pa.array(encoded.offsets), pa.array(encoded.tokens)),
-        }
-    )
-
-
-def token_type(vocabulary: int) -> TokenType:
-    """The smallest of uint16 and uint32 that holds every id."""
-    return np.dtype(np.uint16) if vocabulary <= 1 << 16 else np.dtype(np.uint32)
+    offsets, tokens = pa.array(encoded.offsets, pa.int64()), pa.array(encoded.tokens)
+    columns: dict[str, Any] = {
+        "id": table["id"].cast(pa.string()),
+        "source": table["source"].cast(pa.string()),
+        "characters": pa.array(encoded.characters),
+        "tokens": pa.LargeListArray.from_arrays(offsets, tokens),
+    }
+    return pa.table(columns)

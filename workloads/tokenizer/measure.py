@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
+import pyarrow as pa
 from tokenizers import Tokenizer
 
 from workloads.tokenizer.documents import Document, first_characters
+from workloads.tokenizer.encoding import Encoder, load_encoder, token_type
 from workloads.tokenizer.spec import SMALLEST_VOCABULARY, TokenizerSpec
-from workloads.tokenizer.train import cut_vocabulary, load_tokenizer
+from workloads.tokenizer.train import cut_vocabulary
 
 _HIDDEN_SIZES = (256, 512, 1024)  # model widths for which the curve names the size of the embedding
 _SMALLEST_POINT = 500
@@ -85,10 +87,15 @@ class TokenizerReport:
         }
 
 
-def measure(tokenizer: Tokenizer, documents: Sequence[Document]) -> Measure:
-    """Encode the documents and count."""
+def encoder_of(tokenizer: Tokenizer) -> Encoder:
+    """The encoder that the tokens stage uses."""
+    return load_encoder(tokenizer.to_str(), token_type(tokenizer.get_vocab_size()))
+
+
+def measure(encoder: Encoder, documents: Sequence[Document]) -> Measure:
+    """Encode the documents and count; the token that ends a document is not counted."""
     texts = [document.text for document in documents]
-    tokens = sum(len(encoding) for encoding in load_tokenizer(tokenizer.to_str()).encode_batch_fast(texts))
+    tokens = len(encoder.encode(pa.array(texts, pa.large_string())).tokens) - len(texts)
     return Measure(len(texts), sum(map(len, texts)), sum(len(text.encode()) for text in texts), tokens)
 
 
@@ -97,7 +104,8 @@ def measure_by_source(tokenizer: Tokenizer, documents: Sequence[Document]) -> di
     by_source: defaultdict[str, list[Document]] = defaultdict(list)
     for document in documents:
         by_source[document.source].append(document)
-    measured = {source: measure(tokenizer, its) for source, its in by_source.items()}
+    encoder = encoder_of(tokenizer)
+    measured = {source: measure(encoder, its) for source, its in by_source.items()}
     return dict(sorted(measured.items(), key=lambda item: (-item[1].characters, item[0])))
 
 
@@ -106,7 +114,7 @@ def vocabulary_curve(tokenizer: Tokenizer, documents: Sequence[Document]) -> lis
     some = list(first_characters(documents, _CURVE_CHARACTERS))
     points = []
     for size in curve_sizes(tokenizer.get_vocab_size()):
-        ratio = measure(cut_vocabulary(tokenizer, size), some).characters_per_token
+        ratio = measure(encoder_of(cut_vocabulary(tokenizer, size)), some).characters_per_token
         points.append(CurvePoint(size, ratio, {hidden: hidden * size for hidden in _HIDDEN_SIZES}))
     return points
 

@@ -1,12 +1,16 @@
-"""How often each document is packed: weights by source, temperature, a token budget. Pure; not for packing (pack.py).
+"""How often each document is packed: weights by source, temperature, a token budget. Pure; not for packing (pack.py), nor for
+counting what a corpus holds (sources.py).
 
 Mixing is counted in tokens, so it stands where tokens are made: one corpus serves many mixtures.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import pyarrow as pa
 from pydantic import Field, field_validator
 
 from cluster.config import Spec
@@ -30,6 +34,7 @@ class MixSpec(Spec):
     tokens: int = Field(
         default=0, ge=0, description="budget of training tokens; 0: what the mixture gives without leaving text out"
     )
+    seed: int = Field(default=0, ge=0, description="which documents of a source are packed once more, or left out")
 
     @field_validator("weights")
     @classmethod
@@ -106,5 +111,26 @@ def copies(identity: str, factor: float, seed: int) -> int:
     return whole + (drawn < (factor - whole) * _WHOLE)
 
 
-def copies_of(identities: Sequence[str], sources: Sequence[str], factors: Mapping[str, float], seed: int) -> list[int]:
-    return [copies(identity, factors[source], seed) for identity, source in zip(identities, sources, strict=True)]
+@dataclass(frozen=True)
+class Mixture:
+    """The factor of each source; plain where there is none."""
+
+    factors: Mapping[str, float]
+    seed: int = 0
+
+    @property
+    def rounds(self) -> int:
+        """Passes over the corpus until the most repeated document has been packed often enough."""
+        return max([1, *(math.ceil(factor) for factor in self.factors.values())])
+
+    def packs(self, table: pa.Table, repeat: int) -> "pa.Array[Any]":
+        """Which rows (columns id, source) are packed more than `repeat` times."""
+        if not self.factors:
+            return pa.array([repeat == 0] * table.num_rows, pa.bool_())
+        pairs = zip(table["id"].to_pylist(), table["source"].to_pylist(), strict=True)
+        return pa.array(
+            [copies(str(identity), self.factors[str(source)], self.seed) > repeat for identity, source in pairs], pa.bool_()
+        )
+
+
+PLAIN = Mixture({})

@@ -33,7 +33,7 @@ class RowPacker:
         self._shard_tokens = rows_per_shard * sequence_length
         self._chunks: list[Ids] = []
         self._buffered = 0
-        self._ids: list[pa.Array] = []
+        self._ids: list[Any] = []
         self._starts: list[NDArray[np.int64]] = []
         self._shards = 0
         self.rows = self.tokens = self.documents = self.characters = 0
@@ -91,7 +91,7 @@ class RowPacker:
         self._ids, self._starts = [ids.slice(keep)], [starts[keep:]]
 
 
-def lineage_table(documents: pa.Array, starts: NDArray[np.int64], begin: int, end: int, length: int) -> pa.Table:
+def lineage_table(documents: "pa.Array[Any]", starts: NDArray[np.int64], begin: int, end: int, length: int) -> pa.Table:
     """For each row of the tokens [begin, end): its number, the documents in it, and where in it each begins.
 
     `starts`: the first token of each document, ascending, counted over the whole split; a document ends where the next

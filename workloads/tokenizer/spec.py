@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from cluster.config import Spec
+from workloads.tokenizer.mix import MixSpec
 
 ChatTemplate = Literal["chatml", "qa"]
 
@@ -20,7 +21,7 @@ class TokenizerSpec(Spec):
     Measured on 8.0 M characters of mixed Chinese text, vocabulary 16,000, held-out characters per token by longest piece
     of Han: 2: 1.486, 4: 1.546, 8: 1.596, 16: 1.620, no limit: 1.628. Training time flattens from 6 on; a limit keeps a
     text without punctuation from costing more than that. Samples of 1, 2, 4, 8 M characters (longest piece 8): 1.534,
-    1.562, 1.583, 1.596, at about 0.19 GB of memory per million characters. By longest token, on the demo's narrow world with
+    1.562, 1.583, 1.596, at about 0.1 GB of memory per million characters. By longest token, on the demo's narrow world with
     4,000 tokens: 12 bytes 1.765, 18 bytes 1.944, 24 bytes 1.998, no limit 2.012, which is then whole sentences: no prompt
     would be cut into those.
     """
@@ -46,3 +47,4 @@ class TokensSpec(Spec):
     """How the corpus is packed into rows."""
 
     sequence_length: int = Field(512, ge=8, le=1 << 20, description="tokens in a row, which is what a training step reads")
+    mix: MixSpec = Field(default=MixSpec(), description="how much of each source the training rows hold")

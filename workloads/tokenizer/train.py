@@ -11,7 +11,6 @@ from tokenizers import Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
-from tokenizers.trainers import BpeTrainer
 
 from workloads.tokenizer.spec import SMALLEST_VOCABULARY, SPECIAL_TOKENS
 
@@ -43,19 +42,14 @@ def train_bpe(texts: Iterable[str], vocab_size: int, han_run: int, longest_token
 
     Ids: special tokens from 0, the 256 bytes, then merges in the order they were learned.
     """
-    tokenizer = Tokenizer(BPE())
+    from workloads.tokenizer.learning.learn import learn_bpe
+
+    vocabulary, merges = learn_bpe(texts, han_run, SPECIAL_TOKENS, vocab_size, _SEEN_TWICE, longest_token)
+    tokenizer = Tokenizer(BPE(vocabulary, merges))
     pieces = Split(Regex(piece_pattern(han_run)), "isolated")
     tokenizer.pre_tokenizer = Sequence([pieces, ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = ByteLevelDecoder()
-    trainer = BpeTrainer(
-        vocab_size=vocab_size,
-        min_frequency=_SEEN_TWICE,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=sorted(ByteLevel.alphabet()),
-        max_token_length=longest_token,
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(iter(texts), trainer=trainer)
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return tokenizer
 
 

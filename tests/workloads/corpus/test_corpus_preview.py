@@ -10,7 +10,7 @@ import pytest
 from tests.workloads.text.rules.bad import BAD
 from tests.workloads.text.rules.good import GOOD
 from workloads.corpus import sample
-from workloads.corpus.clean import clean_texts
+from workloads.corpus.clean import Cleaning, clean_texts
 from workloads.corpus.preview import preview
 from workloads.corpus.reading.files import Found, find_files
 from workloads.corpus.reading.piece import Limits
@@ -75,7 +75,7 @@ def test_a_preview_drops_what_a_run_drops(tmp_path: Path) -> None:
     drawn = draw(files_in(tmp_path).files, 1000, LIMIT)
     found = preview(drawn, spec)
     for each in found.measured:
-        (cleaned,) = clean_texts(Codes.of([each.drawn.text]), [each.drawn.source], spec, frozenset())
+        (cleaned,) = clean_texts(Codes.of([each.drawn.text]), [each.drawn.source], Cleaning(spec))
         assert each.reason == cleaned.verdict.rule
         if each.reason:
             assert each.values[each.reason] == cleaned.verdict.value

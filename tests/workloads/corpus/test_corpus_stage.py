@@ -112,7 +112,7 @@ def test_a_corpus_from_mixed_input(raw: Path, context: StageContext) -> None:
     assert (
         counts["characters_kept"] == sum(len(row["text"]) for row in documents) == sum(row["characters"] for row in documents)
     )
-    assert (counts["lines_removed"], counts["masked_mobile"]) == (2, 1)
+    assert (counts["lines_removed"], counts["personal_mobile"]) == (2, 1)
 
     kept = {row["id"]: row["text"] for row in documents}
     at = {(row["file"], row["position"]): row for row in decisions}

@@ -1,58 +1,20 @@
 """Duplicates in the whole stage: which copy stays, how many there were, on which side of the split, and however it is spread."""
 
-import json
 import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from cluster.artifacts import Artifact, ArtifactStore
-from cluster.config import Spec
+from cluster.artifacts import ArtifactStore
 from cluster.stage import StageContext
+from tests.workloads.corpus.dedup_texts import contents, edited, mixed, rows, spec, text_of, write
 from workloads.corpus.dedup import layout
-from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.stage import build_corpus
 
 pytestmark = pytest.mark.usefixtures("ray_session")
-
-
-def text_of(seed: object, length: int = 200) -> str:
-    """Random Han with marks: two of them share nothing."""
-    rng = random.Random(str(seed))
-    clauses = ["".join(chr(rng.randrange(0x4E00, 0x9000)) for _ in range(9)) for _ in range(length // 10)]
-    return "，".join(clauses) + "。"
-
-
-def edited(text: str, changes: int) -> str:
-    """With so many characters changed, far from one another."""
-    step = len(text) // (changes + 1)
-    for place in range(1, changes + 1):
-        text = text[: place * step] + "改" + text[place * step + 1 :]
-    return text
-
-
-def write(folder: Path, name: str, records: list[dict[str, Any]]) -> None:
-    folder.mkdir(exist_ok=True)
-    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    (folder / name).write_text("".join(lines), encoding="utf-8")
-
-
-def rows(artifact: Artifact, folder: str) -> list[dict[str, Any]]:
-    parts = [pq.read_table(pa.BufferReader(artifact.read(entry.path))) for entry in artifact.entries(f"{folder}/")]
-    return pa.concat_tables(parts).to_pylist()  # type: ignore[no-any-return]
-
-
-def spec(**duplicates: Any) -> CorpusSpec:
-    return CorpusSpec.model_validate({"min_variety": 0, "min_sentence_marks": 0, "duplicates": duplicates})
-
-
-def contents(artifact: Artifact) -> dict[str, str]:
-    return {entry.path: entry.sha256 for entry in artifact.manifest.files}
 
 
 @pytest.fixture
@@ -121,7 +83,8 @@ def test_the_same_corpus_with_many_partitions(tmp_path: Path, context: StageCont
     ]
     rng.shuffle(texts)
     for part in range(4):
-        write(tmp_path / "raw", f"{part}.jsonl", [{"text": text} for text in texts[part::4]])
+        records = [{"text": text} for text in texts[part::4]]
+        write(tmp_path / "raw", f"{part}.jsonl", records if part else mixed(records))
     whole = build_corpus(spec(), context)
     monkeypatch.setattr(layout, "_DOCUMENTS_PER_PARTITION", 40)
     elsewhere = replace(context, store=ArtifactStore(str(tmp_path / "elsewhere")))
@@ -135,4 +98,3 @@ def test_a_policy_and_its_sources_go_together() -> None:
     for wrong in ({"keep": "preferred_source"}, {"sources": ["书"]}):
         with pytest.raises(ValueError, match="go together"):
             spec(**wrong)
-    assert issubclass(type(spec().duplicates), Spec)

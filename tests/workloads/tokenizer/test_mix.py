@@ -1,12 +1,13 @@
 """Mixtures: shares as asked, repeats bounded, budgets kept, the same documents every time."""
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cluster.errors import RecipeError
-from workloads.tokenizer.mix import MixSpec, Share, copies, copies_of, plan_mixture
+from workloads.tokenizer.mix import PLAIN, MixSpec, Mixture, Share, copies, plan_mixture
 
 TOKENS = {"law": 8_000, "news": 1_600, "poems": 400}
 
@@ -73,7 +74,19 @@ def test_an_empty_source_stays_at_nothing() -> None:
 
 @given(st.floats(0, 5), st.integers(0, 99))
 def test_copies_average_to_the_factor(factor: float, seed: int) -> None:
-    drawn = copies_of([f"{number:020x}" for number in range(2_000)], ["a"] * 2_000, {"a": factor}, seed)
+    drawn = [copies(f"{number:020x}", factor, seed) for number in range(2_000)]
     assert set(drawn) <= {int(factor), int(factor) + 1}
     assert abs(sum(drawn) / 2_000 - factor) < 0.06
-    assert copies(f"{7:020x}", factor, seed) == drawn[7]
+
+
+def test_each_round_packs_what_has_copies_left() -> None:
+    table = pa.table({"id": [f"{number:020x}" for number in range(60)], "source": ["a", "b", "c"] * 20})
+    mixture = Mixture({"a": 2.5, "b": 1.0, "c": 0.0}, seed=3)
+    assert mixture.rounds == 3
+    rounds = [mixture.packs(table, repeat).to_pylist() for repeat in range(3)]
+    times = {row: sum(each[row] for each in rounds) for row in range(60)}
+    assert {times[row] for row in range(1, 60, 3)} == {1}
+    assert {times[row] for row in range(2, 60, 3)} == {0}
+    assert {times[row] for row in range(0, 60, 3)} == {2, 3}
+    assert PLAIN.rounds == 1
+    assert all(PLAIN.packs(table, 0).to_pylist())

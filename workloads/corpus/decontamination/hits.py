@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workloads.corpus.decontamination.items import Item
+from workloads.corpus.decontamination.items import Item, SetFile, read_items
 from workloads.corpus.decontamination.spec import DecontaminationSpec
 from workloads.text.fold import fold
 from workloads.text.overlap import OverlapIndex, build_overlap_index
 from workloads.text.quotation import fold_choices, quotes
 
+CONTAMINATED = "contaminated"
 REPORTED_SHARE = 0.2  # of an item, from which its overlap is in the report
 
 
@@ -29,6 +30,7 @@ class Decontaminator:
     items: tuple[Item, ...]
     index: OverlapIndex
     min_share: float
+    drops: bool
 
     def hits(self, text: str, folded: str) -> list[Hit]:
         """The items of which the document holds a share worth reporting, the largest first. `folded`: see workloads/text/fold.py."""
@@ -45,4 +47,9 @@ class Decontaminator:
 
 def build_decontaminator(items: Sequence[Item], spec: DecontaminationSpec) -> Decontaminator:
     index = build_overlap_index([fold(item.text) for item in items], spec.ngram, spec.common_items, spec.least_ngrams)
-    return Decontaminator(tuple(items), index, spec.min_share)
+    return Decontaminator(tuple(items), index, spec.min_share, spec.action == "drop")
+
+
+def open_decontaminator(files: Sequence[SetFile], spec: DecontaminationSpec) -> Decontaminator | None:
+    """From the files of all sets; None where there is none. Raises InputError where one cannot be read."""
+    return build_decontaminator(read_items(files), spec) if files else None

@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from workloads.corpus.checks import LEXICON, PERSONAL
+from workloads.corpus.decontamination.hits import CONTAMINATED
 from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, texts, where
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
+SHARED = "shared_text"  # too little is left of it once what others have too is cut
 IS_KEPT, IS_EXACT, IS_NEAR = 0, 1, 2
 _RULES = np.array(["", EXACT, NEAR], dtype=object)
 
@@ -39,10 +42,13 @@ def decide(block: pa.Table, fates: Table) -> pa.Table:
     `lot` final. `fates`: at least those of the block."""
     table = where(block, is_empty(block, "problem"))
     rules, values = np.array(texts(table, "rule"), dtype=object), table["value"].to_numpy().copy()
-    matched = np.full(len(rules), "", dtype=object)
+    named = "matched" in table.schema.names  # the item of an evaluation set
+    matched = np.array(texts(table, "matched"), dtype=object) if named else np.full(len(rules), "", dtype=object)
     sizes = np.ones(len(rules), np.int32)
     drawn = lots(np.array(texts(table, "id"), "S20"))
-    stages = np.where(rules == "", "kept", "rules").astype(object)
+    stages = np.select([rules == "", rules == SHARED], ["kept", "duplicates"], "rules").astype(object)
+    for check in (PERSONAL, LEXICON, CONTAMINATED):
+        stages[rules == check] = check
     here, there = _matches(table["row"].to_numpy(), fates)
     found = fates[there]
     lost = found["kind"] != IS_KEPT
@@ -109,8 +115,13 @@ def survey(blocks: Sequence[Any], fates: Sequence[Any]) -> Survey:
     )
 
 
+def lots_below(share: float) -> int:
+    """Lots below this number are held out where a corpus is extended, which has held-out documents already."""
+    return round(share * WHOLE)
+
+
 def heldout_below(share: float, kept: Survey) -> int:
     """Lots below this number are held out: about `share` of the documents, at least one, and never all."""
     if kept.documents < 2:
         return 0
-    return min(max(round(share * WHOLE), kept.smallest + 1), kept.largest)
+    return min(max(lots_below(share), kept.smallest + 1), kept.largest)

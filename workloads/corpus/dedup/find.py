@@ -12,6 +12,7 @@ from workloads.corpus.dedup.cards import Policy, describe
 from workloads.corpus.dedup.clusters import fates_of_room, members_of_partition, resolve_equal, settle_groups
 from workloads.corpus.dedup.components import connect
 from workloads.corpus.dedup.exact import group_equal
+from workloads.corpus.dedup.index import Base, bits_for, describe_part, folded_of_part, joined_marks, mark
 from workloads.corpus.dedup.layout import Layout
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.dedup.verify import folded_of_block, links_of_room
@@ -20,14 +21,17 @@ from workloads.corpus.shuffle import columns, start, start_parts
 References = list[Any]
 
 
-def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int) -> References:
-    """For each block a reference to the fates of its room. `documents`: about how many there are, to spread the work."""
-    layout = Layout.of(documents, len(blocks))
+def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int, base: Base | None = None) -> References:
+    """For each block a reference to the fates of its room. `documents`: about how many there are, to spread the work;
+    `base`: the corpus that this one extends, whose documents stay and are compared with new ones only."""
+    layout = Layout.of(documents, len(blocks) + (len(base.parts) if base else 0))
     policy = Policy(spec.keep, spec.sources)
     described = [
         start_parts(describe, 3 + layout.partitions, block, layout.room(number), policy, layout)
         for number, block in enumerate(blocks)
     ]
+    if base:
+        described += _describe_base(layout, spec, documents, base, described)
     groups = [
         start_parts(group_equal, layout.rooms + layout.partitions, layout, *part)
         for part in columns([each[3:] for each in described])
@@ -40,7 +44,7 @@ def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int)
     moved: list[References] = [[] for _ in range(layout.partitions)]
     if spec.near:
         pairs = _candidates(layout, described, equal_of_room)
-        linked = _links(layout, spec, blocks, [each[0] for each in described], pairs)
+        linked = _links(layout, spec, pairs, _folded(layout, blocks, base, described, columns([each[1:] for each in pairs])))
         settled = _groups(layout, equal, linked)
         fates = columns([each[: layout.rooms] for each in settled])
         moved = columns([each[layout.rooms :] for each in settled])
@@ -62,18 +66,41 @@ def _candidates(layout: Layout, described: Sequence[References], equal_of_room: 
     return [start_parts(pairs_of_room, 1 + layout.rooms, layout, room, *part) for room, part in enumerate(columns(pairs))]
 
 
-def _links(
-    layout: Layout, spec: DuplicatesSpec, blocks: Sequence[Any], cards: References, pairs: Sequence[References]
+def _describe_base(
+    layout: Layout, spec: DuplicatesSpec, documents: int, base: Base, described: Sequence[References]
 ) -> list[References]:
-    """For each room: nodes, near edges and edges between documents of one side, each by partition."""
-    needed = columns([each[1:] for each in pairs])
-    folded = [
-        start_parts(folded_of_block, layout.rooms, block, each, *needed[layout.room(number)])
-        for number, (block, each) in enumerate(zip(blocks, cards, strict=True))
+    """What the parts of the base's index hold that shares a key with the new documents."""
+    power = bits_for(documents, spec.bands)
+    marks = joined_marks([start(mark, power, *each[:2]) for each in described])
+    first = len(described)
+    return [
+        start_parts(describe_part, 3 + layout.partitions, base.uri, path, number, layout.room(first + number), layout, marks)
+        for number, path in enumerate(base.parts)
     ]
+
+
+def _folded(
+    layout: Layout,
+    blocks: Sequence[Any],
+    base: Base | None,
+    described: Sequence[References],
+    needed: Sequence[References],
+) -> list[References]:
+    """For each room the texts that it needs, from blocks and from the base."""
+    origins: list[tuple[Any, ...]] = [(folded_of_block, block) for block in blocks]
+    origins += [(folded_of_part, base.uri, path) for path in base.parts] if base else []
+    folded = [
+        start_parts(function, layout.rooms, *origin, cards[0], *needed[layout.room(number)])
+        for number, ((function, *origin), cards) in enumerate(zip(origins, described, strict=True))
+    ]
+    return columns(folded)
+
+
+def _links(layout: Layout, spec: DuplicatesSpec, pairs: Sequence[References], folded: Sequence[References]) -> list[References]:
+    """For each room: nodes, near edges and edges between documents of one side, each by partition."""
     return [
         start_parts(links_of_room, 3 * layout.partitions, layout, spec.threshold, spec.split_threshold, each[0], *pieces)
-        for each, pieces in zip(pairs, columns(folded), strict=True)
+        for each, pieces in zip(pairs, folded, strict=True)
     ]
 
 

@@ -23,6 +23,15 @@ class DuplicatesSpec(Spec):
         description="which copy stays: longest, newest (date_field), best_quality (score_field), preferred_source (sources)",
     )
     sources: tuple[str, ...] = Field(default=(), description="preferred_source: names of sources, the best one first")
+    paragraph_characters: int = Field(
+        default=0,
+        ge=0,
+        description="a paragraph this long that an earlier document has too is cut from the later one; 0: none is",
+    )
+    passages: Literal["off", "report", "cut"] = Field(
+        default="off", description="long passages that two documents share: left alone, counted, or cut from the later one"
+    )
+    passage_characters: int = Field(default=200, ge=50, description="least length of such a passage")
     split_threshold: float = Field(
         default=0.5, ge=0.3, le=1, description="documents at least this similar are all held out, or none of them"
     )

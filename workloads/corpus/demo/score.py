@@ -51,21 +51,27 @@ class _Verdict:
     kept: bool
     rule: str
     id: str
+    lines_repaired: int
 
 
 class _Outcome:
     """What the corpus stage decided, by place."""
 
     def __init__(self, decisions: pa.Table, documents: pa.Table) -> None:
-        columns = (decisions.column(name).to_pylist() for name in ("file", "position", "kept", "rule", "id"))
+        names = ("file", "position", "kept", "rule", "id", "lines_repaired")
+        columns = (decisions.column(name).to_pylist() for name in names)
         self.verdicts: dict[Place, _Verdict] = {
-            (file, position): _Verdict(bool(kept), rule or "", identity)
-            for file, position, kept, rule, identity in zip(*columns, strict=True)
+            (file, position): _Verdict(bool(kept), rule or "", identity, repaired)
+            for file, position, kept, rule, identity, repaired in zip(*columns, strict=True)
         }
         self._texts: dict[str, str] = {row["id"]: row["text"] for row in documents.select(["id", "text"]).to_pylist()}
 
     def kept(self, place: Place) -> bool:
         return place in self.verdicts and self.verdicts[place].kept
+
+    def mended(self, place: Place) -> bool:
+        """Whether the record there was kept with lines set right that had been decoded wrongly."""
+        return self.kept(place) and self.verdicts[place].lines_repaired > 0
 
     def text(self, place: Place) -> str | None:
         """The kept text of the record there, if it was kept."""
@@ -105,7 +111,7 @@ def _score(
     if kind in _COPIES:
         found = sum(sum(map(outcome.kept, groups[truth.place])) <= 1 for truth in truths)
     else:
-        found = sum(not outcome.kept(truth.place) for truth in truths)
+        found = sum(not outcome.kept(truth.place) or outcome.mended(truth.place) for truth in truths)
     return KindScore(len(truths), found, precision.get(kind, 1.0))
 
 

@@ -11,6 +11,7 @@ SAMPLE = 256 << 10
 UTF8, GB18030, BIG5, UTF16_LE, UTF16_BE = "utf-8", "gb18030", "big5hkscs", "utf-16-le", "utf-16-be"
 _MARKS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, UTF16_LE), (codecs.BOM_UTF16_BE, UTF16_BE))
 _LOOKED_AT = 16 << 10  # bytes whose characters are counted
+_ASCII = bytes(range(128))
 _SHORT = 96  # bytes other than ASCII: so few can be valid UTF-8 by chance
 
 
@@ -22,7 +23,7 @@ def strip_mark(data: bytes) -> bytes:
 def detect(sample: bytes) -> str:
     """The encoding of a file that begins with `sample`, which may be cut anywhere. Some damaged lines do no harm.
 
-    UTF-8 where most lines with other bytes than ASCII are valid in it, since other encodings hardly ever are by chance;
+    UTF-8 where most bytes other than ASCII are in lines that are valid in it, since other encodings hardly ever are by chance;
     else, and for very short samples, the encoding that gives the most common Chinese characters.
     """
     for mark, encoding in _MARKS:
@@ -32,12 +33,11 @@ def detect(sample: bytes) -> str:
         return _best(sample, (UTF8, GB18030, UTF16_LE, UTF16_BE))
     if sample.isascii():
         return UTF8
-    lines = [line for line in sample.split(b"\n") if not line.isascii()]
-    valid = sum(_valid(line) for line in lines)
-    if valid * 2 < len(lines):
+    foreign = len(sample.translate(None, _ASCII))
+    valid = sum(len(line.translate(None, _ASCII)) for line in sample.split(b"\n") if _valid(line))
+    if valid * 2 < foreign:
         return _best(sample, (GB18030, BIG5, UTF16_LE, UTF16_BE))
-    few = sum(byte > 127 for byte in sample[: 10 * _SHORT]) < _SHORT and len(sample) < 10 * _SHORT
-    return _best(sample, (UTF8, GB18030, BIG5)) if few else UTF8
+    return _best(sample, (UTF8, GB18030, BIG5)) if foreign < _SHORT else UTF8
 
 
 def _best(sample: bytes, encodings: tuple[str, ...]) -> str:

@@ -129,7 +129,10 @@ def _entry(spec: InputSpec, place: Location, entry: str) -> Found:
 
 def _web_name(path: str) -> str:
     """Host, path and question of an address: one name means one address."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError as error:
+        raise InputError(f"{path} is no address ({error})", "as http://host/file", "mend it") from error
     question = f"?{parts.query}" if parts.query and path.startswith(_WEB) else ""
     return f"{parts.netloc}{unquote(parts.path) or '/'}{question}"
 

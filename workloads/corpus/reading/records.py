@@ -80,6 +80,9 @@ def _archive(source: Source, piece: Piece, limits: Limits) -> Iterator[Found]:
             row += 1
     except BadData as bad:
         yield Found(piece.file, row, replace(bad.record(0), text=bad.why))
+        row += 1
+    if not passed and row == piece.first and not piece.stop:
+        yield Found(piece.file, row, Record(0, piece.file.name, problem="empty file"))
     if passed:
         yield Found(piece.file, piece.first - 1, Record(0, _passed_over(passed), problem="members passed over"))
 

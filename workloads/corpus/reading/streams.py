@@ -14,7 +14,7 @@ from workloads.corpus.reading.source import BLOCK, Readable
 DAMAGED = "compressed data damaged"
 _XZ_MEMORY = 256 << 20  # bytes; a stream made with the strongest preset needs 65 MiB
 _FEED = 64 << 10
-_ZST_FEED = 4 << 10  # zst can blow 4 bytes up to 128 KiB and takes no bound, so this bounds what comes out
+_ZST_FEED = 256  # zst can blow 4 bytes up to 128 KiB and takes no bound, so this bounds what comes out to 8 MiB
 _ZLIB_WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 _ERRORS = (EOFError, zlib.error, OSError, lzma.LZMAError, zstandard.ZstdError, MemoryError)
 

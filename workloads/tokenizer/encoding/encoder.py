@@ -24,6 +24,11 @@ _LOG = logging.getLogger(__name__)
 TokenType = np.dtype[np.unsignedinteger[Any]]  # uint16 or uint32
 
 
+def token_type(vocabulary: int) -> TokenType:
+    """The smallest of uint16 and uint32 that holds every id."""
+    return np.dtype(np.uint16) if vocabulary <= 1 << 16 else np.dtype(np.uint32)
+
+
 @dataclass(frozen=True)
 class Encoded:
     """The tokens of all texts back to back, each text ended by token 0; where each begins, and where the last ends (one
@@ -35,7 +40,7 @@ class Encoded:
 
 
 class Encoder(Protocol):
-    def encode(self, texts: pa.Array) -> Encoded:
+    def encode(self, texts: "pa.Array[Any]") -> Encoded:
         """Encode an array of strings without nulls."""
 
 
@@ -58,24 +63,25 @@ class KernelEncoder:
     def __init__(self, tables: "Tables", dtype: TokenType) -> None:
         self._tables, self._dtype = tables, dtype
 
-    def encode(self, texts: pa.Array) -> Encoded:
+    def encode(self, texts: "pa.Array[Any]") -> Encoded:
         from workloads.tokenizer.encoding.kernel import encode_texts
 
-        text, bounds = _utf8(texts)
+        text, bounds = utf8_of(texts)
         found = np.empty(int(bounds[-1] - bounds[0]) + len(texts), self._dtype)
         offsets, characters = np.empty(len(texts) + 1, np.int64), np.empty(len(texts), np.int64)
         its = self._tables
         lookups = (its.classes, its.letters, its.bytes_, its.keys, its.merges, its.shift, its.han_run)
         written = encode_texts(text, bounds, *lookups, END_TOKEN, found, offsets, characters)
-        return Encoded(found[:written].copy(), offsets, characters)
+        return Encoded(found[:written], offsets, characters)
 
 
-def _utf8(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def utf8_of(texts: "pa.Array[Any]") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The bytes and the bounds of the texts, not copied; read-only, whatever they were, so that one compiled form fits."""
     if not len(texts):
         return np.frombuffer(b"\0", np.uint8), np.frombuffer(bytes(8), np.int64)
     texts = texts.cast(pa.large_string())
-    _, bounds, text = texts.buffers()
+    buffers: Any = texts.buffers()
+    _, bounds, text = buffers
     places = np.frombuffer(bounds, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     content = np.frombuffer(text if text else b"\0", np.uint8)
     places.flags.writeable = content.flags.writeable = False
@@ -88,10 +94,10 @@ class LibraryEncoder:
     def __init__(self, tokenizer: Tokenizer, dtype: TokenType) -> None:
         self._tokenizer, self._dtype = tokenizer, dtype
 
-    def encode(self, texts: pa.Array) -> Encoded:
+    def encode(self, texts: "pa.Array[Any]") -> Encoded:
         """One text at a time on purpose: a batch starts a thread per processor in every task, and only the environment
         could forbid that. Without offsets, it is also faster than `encode` (3.0 against 2.5 MB/s)."""
-        strings = texts.to_pylist()
+        strings = [str(text) for text in texts.to_pylist()]
         found = [self._one(text) for text in strings]
         tokens = np.concatenate([np.empty(0, self._dtype), *found])
         lengths = np.array([len(text) for text in strings], np.int64)

@@ -97,6 +97,19 @@ def blank_end(text: Any, at: Any, end: Any, classes: Any) -> Any:
 
 
 @compiled
+def piece_ends(text: Any, bounds: Any, classes: Any, han_run: Any, stops: Any) -> Any:
+    """Put the end of every piece of every text into `stops`, int64, as long as the bytes; how many pieces there are."""
+    count = 0
+    for document in range(len(bounds) - 1):
+        at = bounds[document]
+        while at < bounds[document + 1]:
+            at = piece_end(text, at, bounds[document + 1], classes, han_run)
+            stops[count] = at
+            count += 1
+    return count
+
+
+@compiled
 def slot_of(left: Any, right: Any, keys: Any, shift: Any) -> Any:
     """Where in the hash table this pair is, or the empty place where it would be."""
     key = np.uint64(left) << np.uint64(32) | np.uint64(right)

@@ -37,7 +37,7 @@ def test_identity_numbers_are_valid_in_form_and_clearly_made_up(rng: random.Rand
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
     for _ in range(200):
         number = identity_number(rng)
-        assert re.fullmatch(r"999999(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d{3}[\dX]", number)
+        assert re.fullmatch(r"119999(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d{3}[\dX]", number)
         assert "10X98765432"[sum(w * int(d) for w, d in zip(weights, number, strict=False)) % 11] == number[-1]
 
 

@@ -23,14 +23,14 @@ class Bench:
         self.truths = read_truth(demo.truth_file)
         self.texts = texts
 
-    def score(self, judge: Judge, mend: bool = True) -> DemoScore:
+    def score(self, judge: Judge, mend: bool = True, mended: Callable[[Truth], bool] = lambda truth: False) -> DemoScore:
         decisions, documents = [], []
         for number, truth in enumerate(self.truths):
             rule = judge(truth)
             if rule == "unread":
                 continue
             row = {"id": f"{number:020x}", "file": truth.file, "position": truth.position, "rule": rule, "kept": not rule}
-            decisions.append(row)
+            decisions.append(row | {"lines_repaired": int(mended(truth))})
             if not rule:
                 documents.append({"id": row["id"], "text": self._text(truth, mend)})
         return score_demo(self.truth_file, pa.Table.from_pylist(decisions), pa.Table.from_pylist(documents))
@@ -63,6 +63,15 @@ def test_a_perfect_table_gets_full_marks(bench: Bench) -> None:
         assert found.planted > 0
     assert score.clean_dropped == 0
     assert score.gb18030_read == score.gb18030 > 0
+
+
+def test_damage_that_was_mended_is_found(bench: Bench) -> None:
+    def keep_mojibake(truth: Truth) -> str:
+        return "" if truth.kind == "mojibake" else perfect(truth)
+
+    assert bench.score(keep_mojibake).kinds["mojibake"].recall == 0.0
+    score = bench.score(keep_mojibake, mended=lambda truth: truth.kind == "mojibake")
+    assert (score.kinds["mojibake"].recall, score.kinds["mojibake"].precision) == (1.0, 1.0)
 
 
 def test_it_does_not_matter_which_of_a_pair_survives(bench: Bench) -> None:

@@ -57,9 +57,9 @@ def mail_address(rng: random.Random) -> str:
 
 
 def identity_number(rng: random.Random) -> str:
-    """18 digits with a valid birthday and check digit; the region 999999 does not exist."""
+    """18 digits with a valid birthday and check digit; the county 119999 does not exist."""
     born = date(1950, 1, 1) + timedelta(days=rng.randrange(20_000))
-    head = f"999999{born:%Y%m%d}{rng.randrange(1000):03d}"
+    head = f"119999{born:%Y%m%d}{rng.randrange(1000):03d}"
     return head + check_digit(head)
 
 

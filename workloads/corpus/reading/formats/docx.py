@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from workloads.corpus.reading.format import Format
+from workloads.corpus.reading.main_text import CELLS
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.record import BadData, Record
 from workloads.corpus.reading.source import Source
@@ -44,7 +45,7 @@ def _lines(node: ET.Element) -> Iterator[str]:
             yield _paragraph(child)
         elif kind == "tr":
             cells = [" ".join(filter(None, _lines(cell))) for cell in child if _kind(cell) == "tc"]
-            yield "\t".join(cells)
+            yield CELLS.join(cells)
         elif child.tag != _FALLBACK:
             yield from _lines(child)
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, pairwise, takewhile
 from typing import Any, ClassVar
 
 from workloads.corpus.reading.format import Format
@@ -15,9 +15,11 @@ from workloads.text.script import HAN
 _PAGE_NUMBER = re.compile(r"^[\s\-–—·.第页共/／0-9]*[0-9][\s\-–—·.第页共/／0-9]*$")
 _DIGITS = re.compile(r"\d+")
 _RECURS = 3  # pages on which a first or last line that stands on half of them is a header or footer
+_MARGIN = 2  # lines
 _OPEN = re.compile(rf"[{HAN}，、；：“（《]$")  # a line that ends so goes on in the next one ...
 _GOES_ON = re.compile(rf"^[{HAN}，。、；：？！”）》]")  # ... if that begins so
 _FULL = 0.85  # of the page's longest lines; a shorter line ends its paragraph
+_END, _END_WITHIN = b"%%EOF", 4096  # bytes from the end
 _PASSWORD = 4  # FPDF_ERR_PASSWORD
 
 
@@ -29,7 +31,10 @@ class Pdf(Format):
     modules: ClassVar[tuple[str, ...]] = ("pypdfium2",)
 
     def read(self, source: Source, piece: Piece, limits: Limits) -> Iterator[Record]:
-        pages = list(_pages(source.seekable(limits.document).read(), limits))
+        data = source.seekable(limits.document).read()
+        if _END not in data[-_END_WITHIN:]:  # the library would read what is there and not tell
+            raise BadData("unreadable pdf", "the file ends before its end mark")
+        pages = list(_pages(data, limits))
         text = run_on(pages)
         yield Record(1, text) if text else Record(1, piece.file.name, problem="no text layer")
 
@@ -73,13 +78,15 @@ def run_on(pages: Sequence[Sequence[str]]) -> str:
     side = {shape for shape, count in margins.items() if count >= max(_RECURS, len(pages) / 2)}
     lines: list[str] = []
     for page in pages:
-        inner = [*page]
-        while inner and (_shape(inner[0]) in side or _PAGE_NUMBER.match(inner[0])):
-            inner.pop(0)
-        while inner and (_shape(inner[-1]) in side or _PAGE_NUMBER.match(inner[-1])):
-            inner.pop()
-        lines += inner
+        begin = _side_lines(page[:_MARGIN], side)
+        end = _side_lines(page[begin:][: -_MARGIN - 1 : -1], side)
+        lines += page[begin : len(page) - end]
     return _join(lines)
+
+
+def _side_lines(margin: Sequence[str], side: set[str]) -> int:
+    """How many lines, from the page's edge on, are a header, a footer or a page number."""
+    return sum(1 for _ in takewhile(lambda line: _shape(line) in side or bool(_PAGE_NUMBER.match(line)), margin))
 
 
 def _shape(line: str) -> str:

@@ -18,6 +18,7 @@ from workloads.corpus.reading.text_lines import decode
 _HEADER_LIMIT = 64 << 10
 _BEGIN = b"WARC/"
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
+_KINDS = ("warcinfo", "request", "response", "resource", "metadata", "revisit", "conversion", "continuation")
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -27,6 +28,10 @@ class _Entry:
 
     fields: Mapping[str, str]
     body: bytes
+
+    @property
+    def kind(self) -> str:
+        return self.fields.get("warc-type", "").lower()
 
 
 class Warc(Format):
@@ -38,7 +43,7 @@ class Warc(Format):
 
     def read(self, source: Source, piece: Piece, limits: Limits) -> Iterator[Record]:
         reader = _Reader(source, limits.line)
-        number = 0
+        number, no_pages = 0, 0
         while True:
             number += 1
             try:
@@ -46,13 +51,16 @@ class Warc(Format):
             except BadData as bad:
                 yield bad.record(number)
                 if bad.problem not in _GOES_ON:
-                    return
+                    break
                 continue
             if entry is None:
-                return
+                break
             record = _record(number, entry, limits.line)
             if record is not None:
                 yield record
+            no_pages += record is None and entry.kind == "response"
+        if no_pages:
+            yield Record(0, f"{no_pages} answers are no page, or none with status 200", problem="records passed over")
 
 
 _GOES_ON = ("damaged record", "too large")
@@ -149,8 +157,10 @@ def _fields(header: bytes) -> dict[str, str]:
 
 def _record(number: int, entry: _Entry, limit: int) -> Record | None:
     """None for what holds no document."""
-    kind = entry.fields.get("warc-type", "").lower()
-    host = urlsplit(entry.fields.get("warc-target-uri", "")).hostname or ""
+    kind = entry.kind
+    host = _host(entry.fields.get("warc-target-uri", ""))
+    if kind not in _KINDS:
+        return Record(number, f"WARC-Type is {kind!r}", problem="damaged record")
     try:
         if kind == "conversion":
             made = decode(number, encoding.strip_mark(entry.body), encoding.UTF8)
@@ -166,8 +176,15 @@ def _record(number: int, entry: _Entry, limit: int) -> Record | None:
     )
 
 
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _page(entry: _Entry, limit: int) -> str | None:
-    if entry.fields.get("warc-type", "").lower() == "resource":
+    if entry.kind == "resource":
         kind = entry.fields.get("content-type", "")
         return decode_page(entry.body, _charset(kind)) if kind.lower().startswith(_PAGES) else None
     end = _end_of_header(entry.body)
@@ -189,7 +206,8 @@ def _charset(content_type: str) -> str:
 
 def _joined(body: bytes) -> bytes:
     """Without the sizes of its chunks; as it is where it has none, as in archives that took them out and kept the header."""
-    chunks, at = [], 0
+    chunks: list[bytes] = []
+    at = 0
     while True:
         end = body.find(b"\r\n", at)
         try:

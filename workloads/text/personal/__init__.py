@@ -1,0 +1,1 @@
+"""Personal data in Chinese text: one file per kind, a registry, one search for all."""
