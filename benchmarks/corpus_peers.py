@@ -1,6 +1,6 @@
 """The whole way from raw text to tokens beside the peers, in one run: on the same input, with the same settings.
 
-    python benchmarks/corpus_peers.py INPUT.jsonl.gz --peers SCRIPTS --environments VENVS [--only ours,datatrove] [--repeat 4]
+    python benchmarks/corpus_peers.py [INPUT.jsonl.gz] --peers SCRIPTS --environments VENVS [--only ours,datatrove] [--repeat 4]
 
 SCRIPTS holds one bench_PEER.py for each peer and make_tokenizer.py, VENVS one virtual environment for each peer, named like
 it; a peer that is absent is skipped with a line. Work: read, clean, filter by length, Han share and repetition, remove near
@@ -30,8 +30,9 @@ PEERS = {"datatrove": ("datatrove", []), "datajuicer": ("datajuicer", []), "rens
 SAMPLE_EVERY = 0.5  # seconds
 VOCABULARY = 16_000
 LEARN_FROM = 20_000_000  # characters of the input
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "corpus" / "zh_large.jsonl.gz"
 CHANGED = 0.3  # of the characters of a later copy: char-5 Jaccard similarity with the first under .1
-OURS = Path(__file__).with_name("corpus_peers_ours.py")
+OURS = Path(__file__).with_name("peers") / "corpus.py"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class Measured:
 
 def main() -> None:
     options = _arguments()
+    if not Path(options.input).exists():
+        print(f"skipped: no {options.input}; name a file of JSON lines")
+        return
     only = options.only.split(",") if options.only else ["ours", *PEERS]
     with tempfile.TemporaryDirectory(prefix="hl-", dir=options.scratch) as folder:
         work = Path(folder)
@@ -194,7 +198,7 @@ def edited(text: str, rng: random.Random) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
-    parser.add_argument("input", help="JSON lines with id, text and source, plain or .gz")
+    parser.add_argument("input", nargs="?", default=str(SHARED), help="JSON lines with id, text and source, plain or .gz")
     parser.add_argument("--peers", default="", help="folder of the peers' scripts")
     parser.add_argument("--environments", default="", help="folder of the peers' virtual environments")
     parser.add_argument("--only", default="", help="systems to run, by commas: ours, datatrove, datajuicer, rensa")

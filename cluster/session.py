@@ -24,7 +24,7 @@ from cluster.errors import AddressError, Interrupted, ResourceError, TokenError,
 from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
-_OBJECT_STORE_BYTES = 2 << 30  # a private session shares the machine with a person; larger blocks spill to disk
+_OBJECT_STORE_BYTES = 1 << 30  # a private session shares the machine with a person; what is more spills to disk
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from app.recipe import load_recipe
 from cluster.config import RecipeFile
 from cluster.errors import InputError
 from cluster.stage import resolve_path
+from workloads.corpus.learned.load import load_learned
 from workloads.corpus.preview import PERCENTILES, Measurement, Preview, RulePreview, WhatIf, preview
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.sample import draw
@@ -46,7 +47,7 @@ def _sample(file: RecipeFile, spec: CorpusSpec, documents: int) -> Preview:
         raise InputError(
             f"no document could be read from {len(found.files)} file(s)", "records with a text field", "check `corpus.inputs`"
         )
-    return preview(sample, spec)
+    return preview(sample, spec, load_learned(spec, lambda path: resolve_path(file.folder, path)).models)
 
 
 def show(console: Console, found: Preview, only: type[Rule] | None = None) -> None:

@@ -32,6 +32,7 @@ from workloads.corpus.report import build_report
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
 from workloads.corpus.write import write_all, write_hits
+from workloads.text.learned import Models
 from workloads.text.lexicon import Lexicon
 
 
@@ -41,6 +42,7 @@ def fill(
     found: Found,
     sets: tuple[SetFile, ...],
     lexicon: Lexicon | None,
+    models: Models,
     context: StageContext,
     stage: str,
     base: Artifact | None = None,
@@ -56,10 +58,10 @@ def fill(
         find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
     )
     progress.at("calibrating")
-    calibrated = calibrate(blocks, spec, recurring)
+    calibrated = calibrate(blocks, spec, recurring, models)
     progress.at("cleaning")
     decontaminator = open_decontaminator(sets, spec.decontamination)
-    cleaning = Cleaning(spec, recurring, by_source(calibrated), lexicon, decontaminator)
+    cleaning = Cleaning(spec, recurring, by_source(calibrated), lexicon, decontaminator, models)
     blocks = clean_blocks(blocks, cleaning, progress.cleaned)
     overlap = find_overlap(blocks, decontaminator) if decontaminator else None
     progress.at("deduplicating")

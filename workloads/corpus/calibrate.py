@@ -18,6 +18,7 @@ from workloads.corpus.shuffle import collect, start
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tables import is_empty, texts, where
 from workloads.text.codes import Codes
+from workloads.text.learned import NOTHING_LEARNED, Models
 from workloads.text.rules import RULES, measure_all
 
 Values = Mapping[str, float]  # by rule
@@ -35,7 +36,9 @@ class Calibrated:
     documents: int
 
 
-def calibrate(blocks: Sequence[Any], spec: CorpusSpec, recurring: Collection[int]) -> tuple[Calibrated, ...]:
+def calibrate(
+    blocks: Sequence[Any], spec: CorpusSpec, recurring: Collection[int], models: Models = NOTHING_LEARNED
+) -> tuple[Calibrated, ...]:
     """Measure a sample of every source and take the thresholds from it; none where the recipe asks for none."""
     if not spec.calibrate.rules.given():
         return ()
@@ -44,8 +47,9 @@ def calibrate(blocks: Sequence[Any], spec: CorpusSpec, recurring: Collection[int
         for source, ids in found.items():
             chosen[source] = heapq.nsmallest(spec.calibrate.documents, {*chosen.get(source, []), *ids})
     wanted, known = ray.put(frozenset(identity for ids in chosen.values() for identity in ids)), ray.put(recurring)
+    taught = ray.put(models)
     values: dict[str, dict[str, Values]] = {}
-    for measured in collect([start(measure_block, block, wanted, spec, known) for block in blocks]):
+    for measured in collect([start(measure_block, block, wanted, spec, known, taught) for block in blocks]):
         for source, identity, each in measured:
             values.setdefault(source, {})[identity] = each
     return thresholds_from({source: list(found.values()) for source, found in values.items()}, spec.calibrate)
@@ -61,7 +65,11 @@ def smallest_ids(block: pa.Table, count: int) -> Sampled:
 
 
 def measure_block(
-    block: pa.Table, wanted: frozenset[str], spec: CorpusSpec, recurring: Collection[int]
+    block: pa.Table,
+    wanted: frozenset[str],
+    spec: CorpusSpec,
+    recurring: Collection[int],
+    models: Models = NOTHING_LEARNED,
 ) -> list[tuple[str, str, Values]]:
     """(source, id, values of the calibrated rules) of the documents wanted, cleaned as the rules see them."""
     rules = [rule for rule in RULES if rule.name in spec.calibrate.rules.given()]
@@ -71,7 +79,7 @@ def measure_block(
     stripped, _ = without_boilerplate(Codes.of(texts(table, "text")), sources, spec, recurring)
     return [
         (source, identity, {rule.name: rule.measure(measured) for rule in rules})
-        for source, identity, measured in zip(sources, texts(table, "id"), measure_all(stripped), strict=True)
+        for source, identity, measured in zip(sources, texts(table, "id"), measure_all(stripped, models), strict=True)
     ]
 
 

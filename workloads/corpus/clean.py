@@ -4,6 +4,7 @@ Pure functions on Arrow tables; the stage runs `clean_table` on every block.
 """
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -19,6 +20,7 @@ from workloads.text.boilerplate import strip_column
 from workloads.text.codes import Codes
 from workloads.text.convert import convert
 from workloads.text.fold import fold_all
+from workloads.text.learned import NOTHING_LEARNED, Models
 from workloads.text.lexicon import Lexicon
 from workloads.text.minhash import band_keys
 from workloads.text.rules import Rule, Verdict, build_rules, judge, measure_all
@@ -49,6 +51,7 @@ class Cleaned:
     verdict: Verdict
     lines_removed: int
     script: Script
+    score: float  # of the quality model; not a number for what is dropped, or where there is no model
     converted: bool = False
     hits: tuple[Hit, ...] = ()
     matched: str = ""
@@ -62,7 +65,7 @@ class SourceRules:
     """The rules for every source: with the recipe's thresholds, or those taken from the source itself."""
 
     def __init__(self, spec: CorpusSpec, own: Own) -> None:
-        self._given = spec.rules.thresholds()
+        self._given = spec.thresholds()
         self._rules = {source: build_rules({**self._given, **thresholds}) for source, thresholds in own.items()}
         self._others = build_rules(self._given)
 
@@ -80,6 +83,7 @@ class Cleaning:
     own: Own = field(default_factory=dict)
     lexicon: Lexicon | None = None
     decontaminator: Decontaminator | None = None
+    models: Models = NOTHING_LEARNED
 
 
 def clean_texts(texts: Codes, sources: Sequence[str], cleaning: Cleaning) -> list[Cleaned]:
@@ -90,7 +94,7 @@ def clean_texts(texts: Codes, sources: Sequence[str], cleaning: Cleaning) -> lis
     stripped, removed = without_boilerplate(texts, sources, spec, cleaning.recurring)
     return [
         _cleaned(measured, rules.of(source), lines, spec, checks)
-        for measured, source, lines in zip(measure_all(stripped), sources, removed, strict=True)
+        for measured, source, lines in zip(measure_all(stripped, cleaning.models), sources, removed, strict=True)
     ]
 
 
@@ -108,12 +112,12 @@ def without_boilerplate(
 def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: CorpusSpec, checks: Checks) -> Cleaned:
     text, verdict, script = measured.text, judge(measured, rules), script_of(measured)
     if not verdict.keep:
-        return Cleaned(Checked(text), verdict, lines, script)
+        return Cleaned(Checked(text), verdict, lines, script, math.nan)
     written = convert(text, script, spec.convert)
     checked = checks.check(written)
     if checked.rule:
         verdict = Verdict(False, checked.rule, checked.value, checks.threshold(checked.rule))
-    return Cleaned(checked, verdict, lines, script, written != text)
+    return Cleaned(checked, verdict, lines, script, measured.quality, written != text)
 
 
 def clean_table(block: pa.Table, cleaning: Cleaning) -> pa.Table:
@@ -172,6 +176,8 @@ def _clean(table: pa.Table, cleaning: Cleaning) -> pa.Table:
         "digest": [next(digests) if keep else bytes(16) for keep in kept],
         "bands": [next(bands) if keep else b"" for keep in kept],
     }
+    if cleaning.models.quality:
+        columns["score"] = [each.score for each in cleaned]
     return _with(table, columns)
 
 

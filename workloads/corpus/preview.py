@@ -3,6 +3,7 @@
 Recurring lines are learned from the sample as a run learns them from everything. Duplicates are not looked for.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,9 @@ from workloads.corpus.recurring import count_lines, lines_of_block, recurring_of
 from workloads.corpus.sample import Drawn
 from workloads.corpus.spec import CorpusSpec
 from workloads.text.codes import Codes
+from workloads.text.learned import NOTHING_LEARNED, Models
 from workloads.text.rules import RULES, Rule, measure_all
+from workloads.text.rules.learned import LEARNED, Quality
 
 PERCENTILES = (1, 5, 50, 95, 99)
 
@@ -78,16 +81,16 @@ class Preview:
 
     def drops(self, rule: type[Rule], each: Measurement) -> bool:
         """Whether the rule alone drops this document, with the threshold for its source."""
-        threshold = self.own.get(each.drawn.source, {}).get(rule.name, self.spec.rules.thresholds().get(rule.name))
+        threshold = self.own.get(each.drawn.source, {}).get(rule.name, self.spec.thresholds().get(rule.name))
         return threshold is not None and not rule(threshold).keeps(each.values[rule.name])
 
     def rules(self) -> list[RulePreview]:
-        """Every rule in the order in which they are asked."""
-        return [self._rule(rule) for rule in RULES]
+        """Every rule in the order in which they are asked; not those without a model."""
+        return [self._rule(rule) for rule in RULES if not any(math.isnan(each.values[rule.name]) for each in self.measured)]
 
     def _rule(self, rule: type[Rule]) -> RulePreview:
         values = np.array([each.values[rule.name] for each in self.measured])
-        threshold = self.spec.rules.thresholds().get(rule.name)
+        threshold = self.spec.thresholds().get(rule.name)
         looser, stricter = (None, None) if threshold is None else (_what_if(rule, values, t) for t in others(rule, threshold))
         return RulePreview(
             rule.name,
@@ -128,7 +131,12 @@ class Preview:
 
 
 def others(rule: type[Rule], threshold: float) -> tuple[float, float]:
-    """A looser and a stricter threshold to compare with: half and double, or half-way to keeping everything and half."""
+    """A looser and a stricter threshold to compare with: half and double, half-way to keeping everything and half, or, of bits,
+    a fifth more and less."""
+    if rule is Quality:
+        return threshold / 2, (1 + threshold) / 2
+    if rule in LEARNED:
+        return (threshold / 1.2, threshold * 1.2) if rule.at_least else (threshold * 1.2, threshold / 1.2)
     if rule.at_least:
         return threshold / 2, threshold * 2
     return (1 + threshold) / 2, threshold / 2
@@ -143,10 +151,10 @@ def _percentiles(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> tupl
     return tuple(float(each) for each in np.percentile(values, PERCENTILES)) if len(values) else (0.0,) * len(PERCENTILES)
 
 
-def preview(sample: Sequence[Drawn], spec: CorpusSpec) -> Preview:
+def preview(sample: Sequence[Drawn], spec: CorpusSpec, models: Models = NOTHING_LEARNED) -> Preview:
     """Clean and measure every document of the sample as a run would."""
     recurring = _recurring(sample, spec) if spec.remove_boilerplate else frozenset()
-    measured = _measure(sample, spec, recurring)
+    measured = _measure(sample, spec, recurring, models)
     own = _own_thresholds(measured, spec)
     rules = SourceRules(spec, own)
     return Preview(spec, tuple(replace(each, reason=_reason(each, rules.of(each.drawn.source))) for each in measured), own)
@@ -175,10 +183,10 @@ def _recurring(sample: Sequence[Drawn], spec: CorpusSpec) -> frozenset[int]:
     return recurring_of([count_lines(spec.recurring_documents, lines[0])], spec.recurring_share)
 
 
-def _measure(sample: Sequence[Drawn], spec: CorpusSpec, recurring: frozenset[int]) -> list[Measurement]:
+def _measure(sample: Sequence[Drawn], spec: CorpusSpec, recurring: frozenset[int], models: Models) -> list[Measurement]:
     codes, sources = Codes.of([each.text for each in sample]), [each.source for each in sample]
     stripped, removed = without_boilerplate(codes, sources, spec, recurring)
     return [
         Measurement(drawn, measured.text, lines, {rule.name: rule.measure(measured) for rule in RULES}, "")
-        for drawn, measured, lines in zip(sample, measure_all(stripped), removed, strict=True)
+        for drawn, measured, lines in zip(sample, measure_all(stripped, models), removed, strict=True)
     ]

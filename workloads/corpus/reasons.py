@@ -6,6 +6,7 @@ from cluster.manifest import Json
 from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.decontamination.hits import CONTAMINATED
 from workloads.corpus.dedup.fates import EXACT, NEAR, SHARED
+from workloads.corpus.learned.spec import THRESHOLDS, threshold_of
 from workloads.text.rules import RULE_NAMES, RULES
 
 REASONS: tuple[str, ...] = (*RULE_NAMES, PERSONAL, LEXICON, CONTAMINATED, EXACT, NEAR, SHARED)
@@ -26,5 +27,8 @@ def explain(reason: str, spec: Mapping[str, Json]) -> str:
     if reason not in _RULES:
         return _OTHERS.get(reason, "").format_map(spec)
     rules = spec["rules"]
-    threshold = rules[reason] if isinstance(rules, Mapping) else None
+    if reason in THRESHOLDS:
+        threshold: Json = threshold_of(reason, spec)
+    else:
+        threshold = rules[reason] if isinstance(rules, Mapping) else None
     return _RULES[reason].format(threshold) if isinstance(threshold, int | float) else ""

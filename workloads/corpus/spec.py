@@ -1,8 +1,9 @@
 """The recipe's `corpus` section: what is read and what is kept."""
 
 from collections.abc import Callable
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
@@ -10,6 +11,7 @@ from workloads.corpus.calibrate_spec import CalibrateSpec
 from workloads.corpus.checks_spec import LexiconSpec, PersonalDataSpec
 from workloads.corpus.decontamination.spec import DecontaminationSpec
 from workloads.corpus.dedup.spec import DuplicatesSpec
+from workloads.corpus.learned.spec import THRESHOLDS, PerplexitySpec, QualitySpec, threshold_of, without_paths
 from workloads.corpus.reading.spec import InputSpec, ReadingSpec
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.text.convert import Target
@@ -25,6 +27,8 @@ class CorpusSpec(Spec):
     )
     reading: ReadingSpec = Field(default=ReadingSpec(), description="what is too large to be read")
     rules: RulesSpec = Field(RulesSpec(), description="what is kept, by thresholds; null switches a rule off")
+    quality: QualitySpec | None = Field(default=None, description="a quality model that was taught, asked after the rules")
+    perplexity: PerplexitySpec | None = Field(default=None, description="a perplexity model that was taught, asked last")
     calibrate: CalibrateSpec = Field(CalibrateSpec(), description="thresholds taken from the corpus itself, by source")
     convert: Target = Field(default="none", description="write every document in one script: none, simplified or traditional")
     remove_boilerplate: bool = Field(default=True, description="take out navigation, copyright and similar lines")
@@ -63,17 +67,43 @@ class CorpusSpec(Spec):
             return items
         return [{"path": item} if isinstance(item, str) else item for item in items]
 
+    @model_validator(mode="after")
+    def _calibrated_models_are_there(self) -> Self:
+        for rule, (part, _) in THRESHOLDS.items():
+            if rule in self.calibrate.rules.given() and getattr(self, part) is None:
+                raise ValueError(f"`calibrate.rules.{rule}` needs a model: give `{part}.model`, or leave it out")
+        return self
+
+    def thresholds(self) -> dict[str, float]:
+        """By name of the rule, of the rules that are on."""
+        section = self.to_json()
+        learned = {rule: threshold_of(rule, section) for rule in THRESHOLDS}
+        return self.rules.thresholds() | {rule: value for rule, value in learned.items() if value is not None}
+
     def with_paths(self, resolve: Callable[[str], str]) -> "CorpusSpec":
         """Every path in it resolved, for a recipe that travels to another folder."""
         inputs = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.inputs)
         sets = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.decontamination.sets)
         decontamination = self.decontamination.model_copy(update={"sets": sets})
         lists = {"files": tuple(map(resolve, self.lexicon.files)), "exceptions": tuple(map(resolve, self.lexicon.exceptions))}
-        changed = {"decontamination": decontamination, "lexicon": self.lexicon.model_copy(update=lists)}
+        changed = {
+            "decontamination": decontamination,
+            "lexicon": self.lexicon.model_copy(update=lists),
+            **self._models(resolve),
+        }
         removed = resolve(self.removed) if self.removed else ""
         return self.model_copy(update={"inputs": inputs, "removed": removed, **changed})
 
+    def _models(self, resolve: Callable[[str], str]) -> dict[str, object]:
+        return {
+            name: part.model_copy(update={"model": resolve(part.model)})
+            for name, part in (("quality", self.quality), ("perplexity", self.perplexity))
+            if part
+        }
+
     def identity(self) -> dict[str, Json]:
-        """What the corpus depends on: all but how the reading is spread, and what is given by content (base) or is done
-        to the corpus when it is there (removed)."""
-        return {key: value for key, value in self.to_json().items() if key not in ("split_bytes", "base", "removed")}
+        """What the corpus depends on: all but how the reading is spread, and what is given by content (base, models) or is
+        done to the corpus when it is there (removed)."""
+        return {
+            key: value for key, value in without_paths(self.to_json()).items() if key not in ("split_bytes", "base", "removed")
+        }

@@ -9,6 +9,7 @@ from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.corpus.decontamination.items import find_sets, fingerprint
 from workloads.corpus.extend import open_base
+from workloads.corpus.learned.load import load_learned
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.words import load_lexicon
@@ -20,8 +21,10 @@ _NAME = "corpus"
 def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     """Build the corpus of `spec`, or find it done, which needs no Ray.
 
-    Raises InputError where nothing can be read or nothing is left, StorageError where the store cannot be written.
+    Raises InputError where nothing can be read or nothing is left, or a model is damaged, StorageError where the store cannot
+    be written.
     """
+    learned = load_learned(spec, context.resolve)
     found = find_files(tuple((each, context.resolve(each.path)) for each in spec.inputs))
     sets = find_sets([(each, context.resolve(each.path)) for each in spec.decontamination.sets])
 
@@ -31,10 +34,11 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, sets, lexicon, context, _NAME, base)
+        return fill(draft, spec, found, sets, lexicon, learned.models, context, _NAME, base)
 
     inputs = {"raw": found.fingerprint()} | ({"base": base.fingerprint} if base else {})
     inputs |= {"evaluation_sets": fingerprint(sets)} if sets else {}
+    inputs |= learned.fingerprints
     inputs |= {"lexicon": lexicon.fingerprint} if lexicon else {}
     artifact = run_stage(context, _NAME, "documents", Work("corpus", spec.identity(), inputs, STAGE_VERSION), build)
     return _without(artifact, spec, context) if spec.removed else artifact

@@ -29,7 +29,7 @@ READ = _schema(
     pa.field("lines_repaired", pa.int32()),  # read with the wrong encoding by whoever wrote the file, and set right
     pa.field("normalised", pa.bool_()),  # whether the text differs from what was read
     pa.field("date", pa.float64()),  # seconds since 1970; not a number where the record has none
-    pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none
+    pa.field("score", pa.float64()),  # the record's own quality; not a number where it has none; once cleaned, the model's
 )
 
 OVERLAP_FIELDS: list[tuple[str, pa.DataType]] = [("item", pa.int32()), ("share", pa.float64()), ("quoted", pa.bool_())]
@@ -64,6 +64,7 @@ DOCUMENTS = _schema(
     pa.field("characters", pa.int32()),
     pa.field("script", pa.string()),  # as it was read
     pa.field("cluster_size", pa.int32()),  # copies of it that were found, itself included
+    pa.field("score", pa.float64()),  # of the quality model, else the record's own; not a number where there is neither
 )
 
 DECISIONS = _schema(

@@ -14,7 +14,6 @@ from tokenizers import Tokenizer
 
 from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError
-from workloads.evaluation import ngram
 from workloads.evaluation.bits import Resamples, by_source
 from workloads.evaluation.documents import Document, heldout_documents, training_texts
 from workloads.evaluation.result import Amounts, Point, Result, Scorer, SourceScore
@@ -22,6 +21,7 @@ from workloads.evaluation.samples import Sample, Sampling, continue_prompts, rep
 from workloads.evaluation.score import Scoring, document_bits
 from workloads.evaluation.spec import EvaluationSpec
 from workloads.models.folder import load_model
+from workloads.text import ngram
 
 END_OF_DOCUMENT = "<|endoftext|>"
 MODEL = "this model"

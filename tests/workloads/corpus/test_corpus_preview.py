@@ -19,9 +19,11 @@ from workloads.corpus.rules_spec import RulesSpec
 from workloads.corpus.sample import draw
 from workloads.corpus.spec import CorpusSpec
 from workloads.text.codes import Codes
-from workloads.text.rules import RULES
+from workloads.text.rules import RULES as EVERY_RULE
+from workloads.text.rules.learned import LEARNED
 
 TEXTS = [*GOOD.values(), *(text for texts in BAD.values() for text in texts)]
+RULES = tuple(rule for rule in EVERY_RULE if rule not in LEARNED)
 LIMIT = Limits()
 
 

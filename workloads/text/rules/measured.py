@@ -1,17 +1,22 @@
 """A text with what several rules look at: counts of its whole column, taken in one pass, and its lines, when asked."""
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from workloads.text.kinds import HAN_KINDS, LETTER_KINDS, Counts, Kind
+from workloads.text.learned import NOTHING_LEARNED, Models
 from workloads.text.measure import LENGTHS, Statistics, measure
 
 
 class Measured:
     """One text under measurement. `statistics`: those of the column in which it is the text number `place`."""
 
-    def __init__(self, text: str, statistics: Statistics | None = None, place: int = 0) -> None:
+    def __init__(
+        self, text: str, statistics: Statistics | None = None, place: int = 0, models: Models = NOTHING_LEARNED
+    ) -> None:
         self.text = text
+        self._models = models
         self._statistics = statistics or measure([text])
         self._place = place
 
@@ -82,12 +87,22 @@ class Measured:
         """How many n-grams of letters occurred earlier in the text, n from 2 to 13."""
         return int(self._statistics.repeated[self._place, length - LENGTHS.start])
 
+    @cached_property
+    def quality(self) -> float:
+        """The learned score; not a number where there is no model."""
+        return self._models.quality.score(self.text) if self._models.quality else math.nan
+
+    @cached_property
+    def perplexity(self) -> float:
+        """Bits per character after the reference text; not a number where there is no model."""
+        return self._models.perplexity.score(self.text) if self._models.perplexity else math.nan
+
     def share(self, characters: int) -> float:
         """Of the visible characters; 0 for a blank text."""
         return characters / self.visible if self.visible else 0.0
 
 
-def measure_all(texts: Sequence[str]) -> Iterator[Measured]:
+def measure_all(texts: Sequence[str], models: Models = NOTHING_LEARNED) -> Iterator[Measured]:
     """Each text with the statistics of the column."""
     statistics = measure(texts)
-    return (Measured(text, statistics, place) for place, text in enumerate(texts))
+    return (Measured(text, statistics, place, models) for place, text in enumerate(texts))

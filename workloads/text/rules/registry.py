@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from workloads.text.rules.base import KEEP, Rule, Verdict
 from workloads.text.rules.characters import Digits, Entropy, HanShare, Length, Mojibake, Sentences, Unique
 from workloads.text.rules.language import ForeignScript
+from workloads.text.rules.learned import LEARNED
 from workloads.text.rules.lines import Bullets, Ellipses, ExpandMore, LineEnds, LineRepetition, ParagraphRepetition
 from workloads.text.rules.markup import Brackets, Code, Tags, Urls
 from workloads.text.rules.measured import Measured
@@ -34,6 +35,7 @@ RULES: tuple[type[Rule], ...] = (
     Advertising,
     *reversed(DUPLICATE_NGRAMS),  # the longest that repeats is the plainest reason
     *TOP_NGRAMS,
+    *LEARNED,
 )
 """The first that drops a document is its reason."""
 

@@ -1,4 +1,4 @@
-"""Character n-gram models, the yardsticks beside which a language model's bits per character are read.
+"""Character n-gram models: how many bits a text costs one who has read other texts, a character at a time.
 
 Interpolated modified Kneser-Ney (Chen & Goodman 1999, "An empirical study of smoothing techniques", section 3). What the
 smoothing of single characters sets aside, the escape, is spread evenly over all Unicode scalar values: the model is a
@@ -18,12 +18,12 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 UNICODE_SCALARS = 0x110000 - 0x800  # all code points but the surrogates
-_BEGIN = 0  # stands before each text and is never predicted
-_ABSENT = -1
+BEGIN = 0  # stands before each text and is never predicted
+ABSENT = -1
 
 
 @dataclass(frozen=True)
-class _Order:
+class Order:
     """All k-grams of one order. Row i is the i-th smallest key.
 
     `discounted` is the adjusted count less its discount; `total` and `reserved` belong to contexts (k-1-grams, by their
@@ -41,30 +41,30 @@ class NGram:
     """A trained model: `alphabet` are the sorted code points seen in training, `orders[k - 1]` all k-grams."""
 
     alphabet: Ints
-    orders: tuple[_Order, ...]
+    orders: tuple[Order, ...]
 
     def bits(self, texts: Sequence[str]) -> Floats:
         """Bits of each text: minus the sum of log2 probabilities of its characters, each from those before it in its text."""
         stream = _stream(texts, self.alphabet)
         probability = self._probabilities(stream)
-        scored = stream.symbols != _BEGIN
+        scored = stream.symbols != BEGIN
         bits = -np.log2(probability[scored])
-        return _sums(stream.text[scored], bits, len(texts))
+        return sums(stream.text[scored], bits, len(texts))
 
     def _probabilities(self, stream: "_Stream") -> Floats:
         probability = np.full(len(stream.symbols), 1 / UNICODE_SCALARS)
         context = np.zeros(len(stream.symbols), dtype=np.int64)  # the empty context has number 0
         for k, order in enumerate(self.orders, start=1):
             keys = _keys(context, stream, len(self.alphabet), k)
-            gram = _find(order.keys, keys)
-            seen = context != _ABSENT if k > 1 else np.ones(len(keys), dtype=bool)
+            gram = find(order.keys, keys)
+            seen = context != ABSENT if k > 1 else np.ones(len(keys), dtype=bool)
             seen &= stream.distance >= k - 1
             total = np.where(seen, order.total[context], 0)
             known = total > 0
-            own = np.where(gram != _ABSENT, order.discounted[gram], 0)[known]
+            own = np.where(gram != ABSENT, order.discounted[gram], 0)[known]
             rest = order.reserved[context][known] * probability[known]
             probability[known] = (own + rest) / total[known]
-            context = np.concatenate([[_ABSENT], gram[:-1]])
+            context = np.concatenate([[ABSENT], gram[:-1]])
         return probability
 
 
@@ -103,23 +103,23 @@ def _stream(texts: Sequence[str], alphabet: Ints) -> _Stream:
     text = np.repeat(np.arange(len(texts)), lengths)
     distance = np.arange(len(text)) - starts[text]
     symbols = np.zeros(len(text), dtype=np.int64)
-    found = _find(alphabet, _codes("".join(texts)))
-    symbols[distance > 0] = np.where(found == _ABSENT, len(alphabet), found) + 1
+    found = find(alphabet, _codes("".join(texts)))
+    symbols[distance > 0] = np.where(found == ABSENT, len(alphabet), found) + 1
     return _Stream(symbols, text, distance)
 
 
 def _keys(context: Ints, stream: _Stream, alphabet: int, k: int) -> Ints:
     """Key of the k-gram that ends at each position, or ABSENT where the context is not known or the text began later."""
-    usable = (context != _ABSENT) & (stream.distance >= k - 1)
-    return np.where(usable, context * (alphabet + 2) + stream.symbols, _ABSENT)
+    usable = (context != ABSENT) & (stream.distance >= k - 1)
+    return np.where(usable, context * (alphabet + 2) + stream.symbols, ABSENT)
 
 
-def _find(ordered: Ints, wanted: Ints) -> Ints:
+def find(ordered: Ints, wanted: Ints) -> Ints:
     """Index of each wanted value in a sorted array, or ABSENT."""
     if not len(ordered):
-        return np.full(len(wanted), _ABSENT)
+        return np.full(len(wanted), ABSENT)
     index = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-    return np.where(ordered[index] == wanted, index, _ABSENT)
+    return np.where(ordered[index] == wanted, index, ABSENT)
 
 
 def _number_grams(stream: _Stream, alphabet: int, order: int) -> tuple[list[Ints], list[Ints]]:
@@ -128,13 +128,13 @@ def _number_grams(stream: _Stream, alphabet: int, order: int) -> tuple[list[Ints
     context = np.zeros(len(stream.symbols), dtype=np.int64)
     for k in range(1, order + 1):
         at = _keys(context, stream, alphabet, k)
-        valid = at != _ABSENT
+        valid = at != ABSENT
         distinct, inverse = np.unique(at[valid], return_inverse=True)
-        number = np.full(len(at), _ABSENT)
+        number = np.full(len(at), ABSENT)
         number[valid] = inverse
         numbers.append(number)
         keys.append(distinct)
-        context = np.concatenate([[_ABSENT], number[:-1]])
+        context = np.concatenate([[ABSENT], number[:-1]])
     return numbers, keys
 
 
@@ -143,13 +143,13 @@ def _adjusted_counts(numbers: Sequence[Ints], stream: _Stream, k: int, order: in
     characters. The begin symbol itself is never predicted and counts nothing."""
     number = numbers[k - 1]
     grams = int(number.max()) + 1
-    predicted = (number != _ABSENT) & (stream.symbols != _BEGIN)
+    predicted = (number != ABSENT) & (stream.symbols != BEGIN)
     raw = np.bincount(number[predicted], minlength=grams)
     if k == order:
         return raw
     longer = numbers[k]
     _, first = np.unique(longer, return_index=True)
-    first = first[longer[first] != _ABSENT]
+    first = first[longer[first] != ABSENT]
     counts = np.bincount(number[first], minlength=grams)
     begins = predicted & (stream.distance == k - 1)
     if k > 1:
@@ -157,18 +157,18 @@ def _adjusted_counts(numbers: Sequence[Ints], stream: _Stream, k: int, order: in
     return counts
 
 
-def _smooth(keys: Ints, counts: Ints, alphabet: int, contexts: int) -> _Order:
+def _smooth(keys: Ints, counts: Ints, alphabet: int, contexts: int) -> Order:
     context = keys // (alphabet + 2)
     discount = np.minimum(_discounts(counts)[np.minimum(counts, 3)], counts)
-    return _Order(
+    return Order(
         keys,
         counts.astype(float) - discount,
-        _sums(context, counts.astype(float), contexts),
-        _sums(context, discount, contexts),
+        sums(context, counts.astype(float), contexts),
+        sums(context, discount, contexts),
     )
 
 
-def _sums(index: Ints, weights: Floats, length: int) -> Floats:
+def sums(index: Ints, weights: Floats, length: int) -> Floats:
     """Sum of the weights at each index."""
     sums: Floats = np.bincount(index, weights=weights, minlength=length).astype(np.float64)
     return sums

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.evaluation import ngram
-from workloads.evaluation.ngram import UNICODE_SCALARS, NGram, train
+from workloads.text import ngram
+from workloads.text.ngram import UNICODE_SCALARS, NGram, train
 
 TEXTS = ["春天种稻子。", "秋天收稻子。", "春天放牛，秋天收牛。", "aba", "一" * 30, ""]
 

@@ -1,4 +1,4 @@
-"""This project's side of corpus_peers.py: `python corpus_peers_ours.py INPUT.jsonl FOLDER TOKENIZER`. Prints one JSON line.
+"""This project's side of corpus_peers.py: `python peers/corpus.py INPUT.jsonl FOLDER TOKENIZER`. Prints one JSON line.
 
 TOKENIZER is the folder of a tokenizer learned from the beginning of the input; where it is absent it is learned first, which
 is not timed, as it is not for the peers. What is timed: imports, the start of Ray, the corpus and the tokens stage.
