@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.commands import corpus_preview, corpus_train
+from app.commands import corpus_plan, corpus_preview, corpus_train
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
 from app.commands.corpus_remove import add_ids, remove
 from app.pipeline import context_of, lazy_session
@@ -48,6 +48,7 @@ def _add_documents(parser: argparse.ArgumentParser) -> None:
 ACTIONS: tuple[Action, ...] = (
     Action("run", "run the corpus stage of a recipe", _run),
     Action("preview", "show what each rule would drop, on a sample", corpus_preview.run, corpus_preview.add_arguments),
+    Action("plan", "machines, hours and disk for all the input, from a part of it", corpus_plan.run, corpus_plan.add_arguments),
     Action("train-quality", "teach a quality model from good and bad documents", corpus_train.quality, corpus_train.add_piles),
     Action(
         "train-perplexity", "teach a perplexity model from reference text", corpus_train.perplexity, corpus_train.add_reference

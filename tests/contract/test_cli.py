@@ -17,7 +17,7 @@ VERBS = {
     "doctor": {"--folder", "--port"},
     "demo-corpus": {"folder", "--seed", "--documents"},
     "run": {"recipe", "--set", "--address", "--cpus"},
-    "corpus": {"run", "preview", "train-quality", "train-perplexity", "why", "remove"},
+    "corpus": {"run", "preview", "plan", "train-quality", "train-perplexity", "why", "remove"},
     "tokenizer": {"recipe", "--set", "--address", "--cpus"},
     "train": {"recipe", "--set", "--address", "--cpus", "--resume"},
     "evaluate": {"recipe", "--set", "--address", "--cpus"},

@@ -20,11 +20,15 @@ _LEAST_BLOCK, _LARGEST_BLOCK, _BLOCKS = 2 << 20, 64 << 20, 32
 Told = Callable[[int], None]
 
 
+def block_bytes(total: int) -> int:
+    """Of a block as read, where all input has `total` bytes."""
+    return max(_LEAST_BLOCK, min(_LARGEST_BLOCK, total // _BLOCKS))
+
+
 def read_blocks(tasks: Sequence[Sequence[Piece]], limits: Limits, told: Told) -> list[Any]:
     """References to tables with columns READ; `told` hears the number of records so far."""
-    total = sum(piece.bytes for task in tasks for piece in task)
-    block_bytes = max(_LEAST_BLOCK, min(_LARGEST_BLOCK, total // _BLOCKS))
-    streams: list[Any] = [_read.remote(task, limits, block_bytes) for task in tasks]
+    size = block_bytes(sum(piece.bytes for task in tasks for piece in task))
+    streams: list[Any] = [_read.remote(task, limits, size) for task in tasks]
     found: list[list[Any]] = [[] for _ in streams]
     running = dict(zip(streams, found, strict=True))
     records = 0

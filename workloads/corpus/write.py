@@ -24,6 +24,17 @@ _ROW_GROUP = 4096
 _GIVE_UP_SECONDS = 60.0
 
 
+def parts_for(characters: int) -> int:
+    """Files that so many characters of documents are written into."""
+    size = 3 * characters
+    return -(-size // max(_LEAST_PART, min(_LARGEST_PART, size // _PARTS))) or 1
+
+
+def decisions_for(read: int) -> int:
+    """Files of decisions on so many documents."""
+    return 1 + read // _DECISIONS_PER_PART
+
+
 def write_all(
     blocks: Sequence[Any],
     fates: Sequence[Any],
@@ -35,10 +46,9 @@ def write_all(
 ) -> None:
     """Write `documents/`, `index/` (row by row beside them), `decisions/` and `quarantine/` below `folder`. How many files is
     decided by the data alone. `there`: how many parts of each are in the folder already."""
-    size = 3 * kept.characters
-    parts = -(-size // max(_LEAST_PART, min(_LARGEST_PART, size // _PARTS))) or 1
+    parts = parts_for(kept.characters)
     decided = list(zip(blocks, fates, strict=True))
-    several = 1 + read // _DECISIONS_PER_PART
+    several = decisions_for(read)
 
     def write(name: str, parts: int, divide: Any, *arguments: Any, first: str = "id") -> list[Any]:
         return _write(decided, folder / name, range(there.get(name, 0), there.get(name, 0) + parts), divide, first, *arguments)
@@ -51,7 +61,7 @@ def write_all(
 def write_hits(blocks: Sequence[Any], fates: Sequence[Any], read: int, folder: Location, there: Mapping[str, int]) -> None:
     """Write `lexicon_hits/`."""
     decided, first = list(zip(blocks, fates, strict=True)), there.get("lexicon_hits", 0)
-    numbers = range(first, first + 1 + read // _DECISIONS_PER_PART)
+    numbers = range(first, first + decisions_for(read))
     _finish(_write(decided, folder / "lexicon_hits", numbers, hits_of_block, "id"))
 
 
@@ -85,7 +95,11 @@ def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
 
 def write_table(file: Location, table: pa.Table) -> None:
     with storage.open_output(file) as stream:
-        pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
+        write_stream(stream, table)
+
+
+def write_stream(stream: Any, table: pa.Table) -> None:
+    pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
 
 
 def documents_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) -> list[pa.Table]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from workloads.corpus.measures import UNKNOWN, score_of, seconds_of
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.record import SAMPLE_CHARACTERS
-from workloads.corpus.reading.records import Found, read_records
+from workloads.corpus.reading.records import Found, Watch, read_records
 from workloads.corpus.tables import READ, row_number, to_table
 from workloads.text.normalise import normalise_all
 from workloads.text.repair import repair
@@ -25,11 +25,11 @@ def document_id(source: str, text: str) -> str:
     return hashlib.sha256(f"{source}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
-def read_piece(piece: Piece, limits: Limits) -> Iterator[pa.Table]:
-    """The piece's records as tables (columns READ) of about a million characters."""
+def read_piece(piece: Piece, limits: Limits, watch: Watch = lambda stream: stream) -> Iterator[pa.Table]:
+    """The piece's records as tables (columns READ) of about a million characters. `watch`: see `read_records`."""
     records: list[Found] = []
     characters = 0
-    for found in read_records(piece, limits):
+    for found in read_records(piece, limits, watch):
         records.append(found)
         characters += len(found.record.text)
         if characters >= _TABLE_CHARACTERS:

@@ -1,6 +1,6 @@
 """A piece of input to its records: the place opened, the packing undone, the members found, the format asked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, cast
@@ -14,7 +14,9 @@ from workloads.corpus.reading.registry import FORMATS
 from workloads.corpus.reading.source import Readable, Source
 from workloads.corpus.reading.streams import Unpacked
 
-__all__ = ["Found", "Record", "read_records"]
+__all__ = ["Found", "Record", "Watch", "read_records"]
+
+Watch = Callable[[Readable], Readable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,10 @@ class Found:
     record: Record
 
 
-def read_records(piece: Piece, limits: Limits) -> Iterator[Found]:
-    """Every record of the piece in order; a file or member that holds none gives one bad record."""
-    with _open(piece) as source:
+def read_records(piece: Piece, limits: Limits, watch: Watch = lambda stream: stream) -> Iterator[Found]:
+    """Every record of the piece in order; a file or member that holds none gives one bad record. `watch` is given the bytes
+    as they lie there, where they are read from front to back, and may look at them on their way."""
+    with _open(piece, watch) as source:
         if piece.file.archive:
             yield from _archive(source, piece, limits)
             return
@@ -37,17 +40,17 @@ def read_records(piece: Piece, limits: Limits) -> Iterator[Found]:
 
 
 @contextmanager
-def _open(piece: Piece) -> Iterator[Source]:
+def _open(piece: Piece, watch: Watch) -> Iterator[Source]:
     place, file = storage.locate(piece.file.uri), piece.file
     with storage.plain_errors("reading", place):
         if file.compression:
             with place.filesystem.open_input_stream(place.path, compression=None) as raw:
-                yield Source(Unpacked(raw, file.compression))
+                yield Source(Unpacked(watch(raw), file.compression))
             return
         with place.filesystem.open_input_file(place.path) as plain:
             if piece.stop and not file.archive and FORMATS[file.format].splittable == "lines":
                 plain.seek(piece.start)
-            yield Source(plain, file=cast(IO[bytes], plain))
+            yield Source(watch(plain), file=cast(IO[bytes], plain))
 
 
 def _of_file(source: Source, piece: Piece, limits: Limits) -> Iterator[Record]:
