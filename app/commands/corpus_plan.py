@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bytes", type=size_of, metavar="SIZE", help="plan for so much input like this (default: this input)")
     parser.add_argument("--machine-cpus", type=_positive, default=32, help="processors of a machine (default: 32)")
     parser.add_argument("--hours", type=_positive, default=24, help="time that the corpus stage may take (default: 24)")
+    parser.add_argument(
+        "--driver-memory",
+        type=size_of,
+        default=DRIVER_BYTES,
+        metavar="SIZE",
+        help="what the process that starts the tasks may take (default: 16 GB)",
+    )
     parser.add_argument("--sample", type=size_of, default=_SAMPLE, metavar="SIZE", help="how much to measure (default: 20 MB)")
 
 
@@ -66,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
     costs = _measure(file, spec, found, int(options.sample))
     raw = options.bytes or float(found.bytes)
     given = _input(found, spec, raw)
-    one_run = largest_run(costs, given, raw)
+    one_run = largest_run(costs, given, raw, options.driver_memory)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
@@ -74,8 +81,8 @@ def run(options: argparse.Namespace) -> None:
     part = spread(estimate(costs, one_run), costs.memory_factor, given)
     _show_input(console, found, costs, whole)
     _show_work(console, whole)
-    _show_machines(console, whole, part, options.machine_cpus, options.hours)
-    _show_runs(console, raw, one_run, spread(whole, costs.memory_factor, given), part)
+    _show_machines(console, whole, part, options.machine_cpus, options.hours, one_run / raw)
+    _show_runs(console, raw, one_run, spread(whole, costs.memory_factor, given), part, options.driver_memory)
     _show_assumed(console, costs, spec)
 
 
@@ -146,13 +153,15 @@ def _show_work(console: Console, whole: Estimate) -> None:
     _rows(console, ("disk", "bytes"), disk)
 
 
-def _show_machines(console: Console, whole: Estimate, part: Spread, processors: int, hours: int) -> None:
+def _show_machines(console: Console, whole: Estimate, part: Spread, processors: int, hours: int, share: float) -> None:
     enough = whole.machines(hours, processors)
     rows = []
     for machines in sorted({*_MACHINES, enough}):
         time = whole.time(machines, processors)
         mark = f"within {hours} h" if machines == enough else ""
-        rows.append((f"{machines:,}", duration(time.hours), time.waits_for, human(whole.disk_per_machine(machines)), mark))
+        rows.append(
+            (f"{machines:,}", duration(time.hours), time.waits_for, human(share * whole.disk_per_machine(machines)), mark)
+        )
     console.print(
         f"Machines of {processors} processors; memory of each: {human(part.task_bytes * processors)} for tasks at work"
     )
@@ -162,16 +171,17 @@ def _show_machines(console: Console, whole: Estimate, part: Spread, processors: 
     )
 
 
-def _show_runs(console: Console, raw: float, one_run: float, whole: Spread, part: Spread) -> None:
+def _show_runs(console: Console, raw: float, one_run: float, whole: Spread, part: Spread, driver: float) -> None:
     rows = [("all input at once", human(raw), *_spread(whole))]
     if one_run < raw:
         rows.append(("largest run", human(one_run), *_spread(part)))
     _rows(console, ("in one run", "input", "blocks", "partitions", "files", "objects", "driver's memory", "a task's"), rows)
     if one_run < raw:
         console.print(
-            f"All at once does not fit: the exchange has one round, and the driver {human(DRIVER_BYTES)} for references. Cut the "
-            f"input into {-(-raw // one_run):,.0f} parts; `corpus.base` adds one after the other, at the price of reading the index "
-            "of what is there once more for each (not counted above).\n",
+            f"All at once does not fit: the exchange has one round, and the driver {human(driver)} for references and small objects. "
+            f"Cut the input into {-(-raw // one_run):,.0f} parts, run one after the other, each a corpus of its own: duplicates are "
+            "then found within a part. A part that extends another (`corpus.base`) meets the same limit, since much of the index comes "
+            "along.\n",
             soft_wrap=True,
         )
 

@@ -38,7 +38,8 @@ PACKING_BYTES_PER_SECOND = 141e6 / 4.1
 (benchmarks/RESULTS.md, `corpus_peers.py`, 2026-11-28), so a lower limit."""
 
 LEAST_COMPARED_SHARE = 0.1
-"""Of documents that have another to be compared with, at the least: a small sample holds few copies of what is in it."""
+"""Of documents that have another to be compared with, at the least: a part holds few copies of what is in it. Assumed: 150 MB of
+mixed Chinese text measured .065, its first 20 MB .012 (benchmarks/RESULTS.md, `hanlin corpus plan`, 2026-11-28)."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ MOST_ARGUMENTS, MOST_RESULTS = 10_000, 3_000
 """Objects into and out of one task that Ray vouches for (scalability envelope in its repository, release/benchmarks)."""
 
 DRIVER_BYTES = 16e9
-"""Of the machine that holds the driver, for references: half of 32 GiB."""
+"""Of the process that starts the tasks, unless said otherwise: half of a machine of 32 GiB."""
 
 WORKER_BYTES = 0.4e9
 """Of a worker before it does anything: Python, Ray, pyarrow, kernels. Assumed."""
@@ -72,10 +72,9 @@ class Spread:
     driver_bytes: float
     task_bytes: float
 
-    @property
-    def fits(self) -> bool:
+    def fits(self, driver_bytes: float = DRIVER_BYTES) -> bool:
         results = max(self.partitions + 3, self.rooms + 1, self.files)
-        return self.blocks <= MOST_ARGUMENTS and results <= MOST_RESULTS and self.driver_bytes <= DRIVER_BYTES
+        return self.blocks <= MOST_ARGUMENTS and results <= MOST_RESULTS and self.driver_bytes <= driver_bytes
 
 
 def spread(whole: Estimate, memory_factor: float, given: Input) -> Spread:
@@ -122,13 +121,13 @@ def _held(exchanges: Exchanges, whole: Estimate) -> float:
     return held
 
 
-def largest_run(costs: Costs, given: Input, most: float) -> float:
+def largest_run(costs: Costs, given: Input, most: float, driver_bytes: float = DRIVER_BYTES) -> float:
     """Bytes of input, as it lies there, that one run takes: `most`, or less where that does not fit."""
-    if spread(estimate(costs, most), costs.memory_factor, given).fits:
+    if spread(estimate(costs, most), costs.memory_factor, given).fits(driver_bytes):
         return most
     low, high = 0.0, most
     for _ in range(40):
         middle = (low + high) / 2
-        fits = spread(estimate(costs, middle), costs.memory_factor, given).fits
+        fits = spread(estimate(costs, middle), costs.memory_factor, given).fits(driver_bytes)
         low, high = (middle, high) if fits else (low, middle)
     return low

@@ -117,9 +117,10 @@ def test_a_large_vocabulary_takes_four_bytes(costs: Costs) -> None:
 def test_one_run_ends_somewhere(costs: Costs, given: Input) -> None:
     most = largest_run(costs, given, 1e13)
     assert 1e9 < most < 1e13
-    assert spread(estimate(costs, most), costs.memory_factor, given).fits
-    assert not spread(estimate(costs, 1.1 * most), costs.memory_factor, given).fits
+    assert spread(estimate(costs, most), costs.memory_factor, given).fits()
+    assert not spread(estimate(costs, 1.1 * most), costs.memory_factor, given).fits()
     assert largest_run(costs, given, 1e8) == 1e8
+    assert most < largest_run(costs, given, 1e13, 64e9) < 1e13
 
 
 def test_objects_grow_with_the_square(costs: Costs) -> None:
