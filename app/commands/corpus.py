@@ -4,13 +4,16 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.commands import corpus_plan, corpus_preview, corpus_train
+from app.commands import corpus_plan, corpus_train
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
 from app.commands.corpus_remove import add_ids, remove
 from app.pipeline import context_of, lazy_session
 from app.recipe import load_recipe
 from cluster.observe.progress import SilentReporter, open_reporter
 from cluster.stage import open_context
+from workloads.text.rules import RULE_NAMES
+
+_SAMPLE = 1000  # documents
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ def _run(options: argparse.Namespace) -> None:
     print(artifact.uri)
 
 
+def _preview(options: argparse.Namespace) -> None:
+    from app.commands.corpus_preview import run
+
+    run(options)
+
+
+def _add_sample(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--documents", type=int, default=_SAMPLE, help=f"size of the sample (default: {_SAMPLE})")
+    parser.add_argument("--rule", choices=RULE_NAMES, metavar="NAME", help="one rule: by source, and more samples")
+
+
 def _why(options: argparse.Namespace) -> None:
     from workloads.corpus.why import answer
     from workloads.corpus.why_text import to_text
@@ -47,7 +61,7 @@ def _add_documents(parser: argparse.ArgumentParser) -> None:
 
 ACTIONS: tuple[Action, ...] = (
     Action("run", "run the corpus stage of a recipe", _run),
-    Action("preview", "show what each rule would drop, on a sample", corpus_preview.run, corpus_preview.add_arguments),
+    Action("preview", "show what each rule would drop, on a sample", _preview, _add_sample),
     Action("plan", "machines, hours and disk for all the input, from a part of it", corpus_plan.run, corpus_plan.add_arguments),
     Action("train-quality", "teach a quality model from good and bad documents", corpus_train.quality, corpus_train.add_piles),
     Action(

@@ -18,17 +18,9 @@ from workloads.corpus.sample import draw
 from workloads.corpus.spec import CorpusSpec
 from workloads.text.rules import RULES, Rule
 
-_DOCUMENTS = 1000
 _BEGINNING = 120  # characters of a sample
 _PLAIN_WIDTH = 150  # columns where the output is no terminal
 _SAMPLES, _SAMPLES_OF_ONE = 2, 10
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--documents", type=int, default=_DOCUMENTS, help=f"size of the sample (default: {_DOCUMENTS})")
-    parser.add_argument(
-        "--rule", choices=[rule.name for rule in RULES], metavar="NAME", help="one rule: by source, and more samples"
-    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from app.recipe import load_recipe
 from cluster.stage import resolve_path
-from workloads.corpus.learned.teach import DOCUMENTS, REFERENCE_CHARACTERS, teach_perplexity, teach_quality
+from workloads.corpus.learned.spec import DOCUMENTS, REFERENCE_CHARACTERS
 from workloads.text.learned.evidence import Evidence
 from workloads.text.learned.teach_perplexity import PERCENTILES, TaughtPerplexity
 
@@ -36,6 +36,8 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 
 def quality(options: argparse.Namespace) -> None:
+    from workloads.corpus.learned.teach import teach_quality  # takes Ray along
+
     _, recipe = load_recipe(options.recipe, options.overrides)
     out = _absolute(options.out)
     taught = teach_quality(_absolute(options.good), _absolute(options.bad), out, options.documents, recipe.corpus)
@@ -61,6 +63,8 @@ def show_evidence(console: Console, evidence: Evidence) -> None:
 
 
 def perplexity(options: argparse.Namespace) -> None:
+    from workloads.corpus.learned.teach import teach_perplexity  # takes Ray along
+
     _, recipe = load_recipe(options.recipe, options.overrides)
     out = _absolute(options.out)
     taught = teach_perplexity(_absolute(options.reference), out, options.characters, recipe.corpus)

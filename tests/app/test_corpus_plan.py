@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
-from app.commands.corpus_plan import count, duration, human, size_of
+from app.commands.corpus_plan import size_of
+from app.commands.corpus_plan_show import count, duration, human
 from tests.app.test_corpus_preview import recipe as recipe
 from tests.workloads.text.rules.good import GOOD
 

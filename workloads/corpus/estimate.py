@@ -27,6 +27,9 @@ START_SECONDS = 6.1
 FREE_DISK = 0.3
 """Of a machine's disk to leave free: spilled objects lie several to a file, which goes when the last of them does."""
 
+DRIVER_BYTES = 16e9
+"""Of the process that starts the tasks, unless said otherwise: half of a machine of 32 GiB."""
+
 CHARACTERS_PER_TOKEN = 1.62
 """Mixed Chinese text, vocabulary 16,000, longest piece of Han 16 (workloads/tokenizer/spec.py)."""
 

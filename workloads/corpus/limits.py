@@ -14,6 +14,7 @@ from workloads.corpus.estimate import (
     DECISIONS,
     DIGESTS,
     DOCUMENTS,
+    DRIVER_BYTES,
     INDEX,
     KEYS,
     LINES,
@@ -36,9 +37,6 @@ SENT_BY_TASK = 10 << 20
 
 MOST_ARGUMENTS, MOST_RESULTS = 10_000, 3_000
 """Objects into and out of one task that Ray vouches for (scalability envelope in its repository, release/benchmarks)."""
-
-DRIVER_BYTES = 16e9
-"""Of the process that starts the tasks, unless said otherwise: half of a machine of 32 GiB."""
 
 WORKER_BYTES = 0.4e9
 """Of a worker before it does anything: Python, Ray, pyarrow, kernels. Assumed."""

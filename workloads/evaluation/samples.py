@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from workloads.models.cache import cache_name
+
 REPEAT_LENGTH = 4  # characters: about two Chinese words, which running text seldom repeats within a hundred characters
 
 
@@ -57,11 +59,12 @@ def continue_prompts(
     generators = [torch.Generator().manual_seed(sampling.seed + i) for i in range(len(prompts))]
     written: list[list[int]] = [[] for _ in prompts]
     open_ = set(range(len(prompts)))
-    step, cache = inputs.to(device), None
+    step, cache, name = inputs.to(device), None, cache_name(model)
     for count in range(1, sampling.tokens + 1):
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -step.shape[1] :]
-        output = model(input_ids=step, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=1)
-        cache = output.past_key_values
+        held = {name: cache}
+        output = model(input_ids=step, attention_mask=mask, position_ids=positions, **held, use_cache=True, logits_to_keep=1)
+        cache = getattr(output, name)
         chosen = [
             _choose(row, generator, sampling.temperature)
             for row, generator in zip(output.logits[:, -1].float().cpu(), generators, strict=True)

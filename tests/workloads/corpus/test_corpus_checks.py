@@ -181,7 +181,7 @@ def test_why_by_id_and_by_place(raw: Path, context: StageContext) -> None:
     assert near.matched.beginning == STORIES[4] + "好"
     assert (kept.stage, kept.personal, kept.lexicon, kept.split) == ("kept", (("mobile", 1),), (("涉赌", 1),), kept.split)
     assert kept.split in ("train", "heldout")
-    assert (short.rule, short.threshold, short.beginning) == ("han_share", 0.15, "<手机号> call now")
+    assert (short.rule, short.threshold, short.beginning) == ("han_share", 0.1, "<手机号> call now")
     assert (bad.stage, bad.rule) == ("quarantine", "not JSON")
     text = to_text([near, kept, short, bad])
     assert "a.jsonl:5 is dropped by near_duplicate" in text

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ class ThreadGroup:
         self.size = size
         self._barrier = threading.Barrier(size, timeout=60)
         self._given: list[torch.Tensor | None] = [None] * size
+        self._leaving = [False] * size
 
     def member(self, rank: int) -> "ThreadMember":
         return ThreadMember(self, rank)
@@ -123,11 +125,18 @@ class ThreadGroup:
         self._given[rank] = tensor.detach().clone()
         self._barrier.wait()
         result = combine([given for given in self._given if given is not None])
+        self._leaving[rank] = True
         self._barrier.wait()
+        self._leaving[rank] = False
         tensor.copy_(result)
 
     def abort(self) -> None:
-        """A process died: the others' exchanges fail."""
+        """A process died: the others' next exchange fails. One that it took part in is over for all, though a thread may not have
+        woken from it yet, and would take the abort for its own."""
+        for _ in range(5000):
+            if not any(self._leaving):
+                break
+            time.sleep(0.001)
         self._barrier.abort()
 
 

@@ -8,6 +8,8 @@ from cluster.config import Spec
 from cluster.manifest import Json
 from workloads.text.rules.learned import HighPerplexity, LowPerplexity, Quality
 
+DOCUMENTS = 5_000  # of a pile: more change the held-out figures little, and take memory
+REFERENCE_CHARACTERS = 5_000_000  # about a gigabyte of memory while counting
 THRESHOLDS = {
     Quality.name: ("quality", "min_score"),
     HighPerplexity.name: ("perplexity", "max_bits"),

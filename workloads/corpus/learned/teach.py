@@ -18,9 +18,7 @@ from workloads.text.learned.evidence import Evidence
 from workloads.text.learned.teach_perplexity import TaughtPerplexity
 from workloads.text.learned.teach_quality import Taught
 
-DOCUMENTS = 5_000  # of a pile: more change the held-out figures little, and take memory
 REFERENCE_DOCUMENTS = 50_000
-REFERENCE_CHARACTERS = 5_000_000  # about a gigabyte of memory while counting
 
 
 def read_pile(path: str, documents: int, spec: CorpusSpec) -> list[str]:

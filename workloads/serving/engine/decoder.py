@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cluster.errors import UserError
+from workloads.models.cache import cache_name
 from workloads.serving.engine.cache import SlotCache, Window
 
 _LOG = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class HubDecoder:
             folder, dtype=self.dtype, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
         )
         self._model = model.to(device).eval()
+        self._cache_name = cache_name(model)
         text = model.config.get_text_config()
         self.vocabulary, self.max_context = int(text.vocab_size), int(text.max_position_embeddings)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -102,7 +104,7 @@ class HubDecoder:
             input_ids=tokens,
             position_ids=positions,
             attention_mask=window.mask,
-            past_key_values=_CacheView(cache, window),
+            **{self._cache_name: _CacheView(cache, window)},
             use_cache=True,
             logits_to_keep=kept,
         )
