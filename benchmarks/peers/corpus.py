@@ -63,6 +63,7 @@ def spec(source: Path):  # type: ignore[no-untyped-def]
             "inputs": str(source),
             "rules": rules,
             "personal_data": {"mode": "off"},
+            "remove_boilerplate": False,
             "duplicates": {"bands": 14, "rows": 8},
             "split_bytes": 32 << 20,
         }

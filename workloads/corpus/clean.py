@@ -23,7 +23,7 @@ from workloads.text.fold import fold_all
 from workloads.text.learned import NOTHING_LEARNED, Models
 from workloads.text.lexicon import Lexicon
 from workloads.text.minhash import band_keys
-from workloads.text.rules import Rule, Verdict, build_rules, judge, measure_all
+from workloads.text.rules import Rule, Verdict, build_rules, judge, lengths_of, measure_all
 from workloads.text.rules.language import Script, script_of
 from workloads.text.rules.measured import Measured
 
@@ -68,6 +68,7 @@ class SourceRules:
         self._given = spec.thresholds()
         self._rules = {source: build_rules({**self._given, **thresholds}) for source, thresholds in own.items()}
         self._others = build_rules(self._given)
+        self.lengths = lengths_of({*self._given, *(name for thresholds in own.values() for name in thresholds)})
 
     def of(self, source: str) -> Sequence[Rule]:
         return self._rules.get(source, self._others)
@@ -94,7 +95,7 @@ def clean_texts(texts: Codes, sources: Sequence[str], cleaning: Cleaning) -> lis
     stripped, removed = without_boilerplate(texts, sources, spec, cleaning.recurring)
     return [
         _cleaned(measured, rules.of(source), lines, spec, checks)
-        for measured, source, lines in zip(measure_all(stripped, cleaning.models), sources, removed, strict=True)
+        for measured, source, lines in zip(measure_all(stripped, cleaning.models, rules.lengths), sources, removed, strict=True)
     ]
 
 

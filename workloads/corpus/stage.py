@@ -14,7 +14,7 @@ from workloads.corpus.reading.files import find_files
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.words import load_lexicon
 
-STAGE_VERSION = 4
+STAGE_VERSION = 5
 _NAME = "corpus"
 
 

@@ -17,7 +17,7 @@ from workloads.corpus.shuffle import collect, columns, start, start_parts
 from workloads.corpus.tables import DECISIONS, DOCUMENTS, LEXICON_HITS, QUARANTINE, in_order, is_empty, texts, to_table, where
 from workloads.text.personal.mask import shown
 
-_LEAST_PART, _LARGEST_PART, _PARTS = 2 << 20, 256 << 20, 64  # bytes of text in a file of documents
+_LEAST_PART, _LARGEST_PART, _PARTS = 8 << 20, 256 << 20, 64  # bytes of text in a file of documents
 _DECISIONS_PER_PART = 1_000_000
 _BEGINNING = 80  # characters of a dropped document
 _ROW_GROUP = 4096

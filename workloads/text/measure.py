@@ -28,9 +28,10 @@ DIVIDERS = "、| /"
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts of a column of texts, each taken in one pass when it is first asked for."""
+    """Counts of a column of texts, each taken in one pass when it is first asked for. `lengths`: of the n-grams."""
 
     codes: Codes
+    lengths: tuple[int, ...] = tuple(LENGTHS)
 
     @cached_property
     def counts(self) -> Offsets:
@@ -49,24 +50,24 @@ class Statistics:
 
     @property
     def repeated(self) -> Offsets:
-        """n-grams of letters that occurred in the text before, [texts, LENGTHS]."""
+        """n-grams of letters that occurred in the text before, [texts, lengths]."""
         return self._grams[0]
 
     @property
     def most(self) -> Offsets:
-        """How often the most frequent n-gram of letters occurs, [texts, LENGTHS]."""
+        """How often the most frequent n-gram of letters occurs, [texts, lengths]."""
         return self._grams[1]
 
     @cached_property
     def _grams(self) -> tuple[Offsets, Offsets, Offsets]:
         from workloads.text.kernels.shingles import count_repeated
 
-        return count_repeated(self.codes.points, self.codes.offsets, letter_table(), np.array(LENGTHS, np.int64))
+        return count_repeated(self.codes.points, self.codes.offsets, letter_table(), np.array(self.lengths, np.int64))
 
 
-def measure(texts: Sequence[str] | Codes) -> Statistics:
-    """The statistics of a column."""
-    return Statistics(texts if isinstance(texts, Codes) else Codes.of(texts))
+def measure(texts: Sequence[str] | Codes, lengths: Sequence[int] = LENGTHS) -> Statistics:
+    """The statistics of a column; `lengths` ascends."""
+    return Statistics(texts if isinstance(texts, Codes) else Codes.of(texts), tuple(lengths))
 
 
 @cache

@@ -81,11 +81,11 @@ class Measured:
 
     def most_frequent(self, length: int) -> int:
         """How often the most frequent n-gram of letters occurs, n from 2 to 13; 0 where there is none."""
-        return int(self._statistics.most[self._place, length - LENGTHS.start])
+        return int(self._statistics.most[self._place, self._statistics.lengths.index(length)])
 
     def said_before(self, length: int) -> int:
         """How many n-grams of letters occurred earlier in the text, n from 2 to 13."""
-        return int(self._statistics.repeated[self._place, length - LENGTHS.start])
+        return int(self._statistics.repeated[self._place, self._statistics.lengths.index(length)])
 
     @cached_property
     def quality(self) -> float:
@@ -102,7 +102,7 @@ class Measured:
         return characters / self.visible if self.visible else 0.0
 
 
-def measure_all(texts: Sequence[str], models: Models = NOTHING_LEARNED) -> Iterator[Measured]:
-    """Each text with the statistics of the column."""
-    statistics = measure(texts)
+def measure_all(texts: Sequence[str], models: Models = NOTHING_LEARNED, lengths: Sequence[int] = LENGTHS) -> Iterator[Measured]:
+    """Each text with the statistics of the column; `lengths`: of the n-grams that the rules to come ask for."""
+    statistics = measure(texts, lengths)
     return (Measured(text, statistics, place, models) for place, text in enumerate(texts))

@@ -3,6 +3,7 @@
 On characters, since word-based measures score 0 on a repeated Chinese slogan. Punctuation and spaces are passed over.
 """
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from workloads.text.rules.base import Rule
@@ -51,3 +52,11 @@ def _duplicate(n: int) -> type[DuplicateNgram]:
 
 TOP_NGRAMS: tuple[type[Rule], ...] = tuple(_top(n) for n in TOP_LENGTHS)
 DUPLICATE_NGRAMS: tuple[type[Rule], ...] = tuple(_duplicate(n) for n in DUPLICATE_LENGTHS)
+
+
+def lengths_of(names: Collection[str]) -> tuple[int, ...]:
+    """Lengths of the n-grams that the rules of these names look at, ascending."""
+    lengths = dict(
+        zip((rule.name for rule in (*TOP_NGRAMS, *DUPLICATE_NGRAMS)), (*TOP_LENGTHS, *DUPLICATE_LENGTHS), strict=True)
+    )
+    return tuple(length for name, length in lengths.items() if name in names)
