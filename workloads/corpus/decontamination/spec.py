@@ -20,7 +20,7 @@ class EvaluationSetSpec(Spec):
 class DecontaminationSpec(Spec):
     """A document is contaminated where it holds `min_share` of an item.
 
-    Measured on 21,326 documents of mixed Chinese (150 MB) against C-Eval, CMMLU and CMRC: docs/decisions/0008-decontamination.md.
+    Measured on 21,326 documents of mixed Chinese (150 MB) against C-Eval, CMMLU and CMRC: docs/decisions/0010-leaks-and-sources.md.
     """
 
     sets: tuple[EvaluationSetSpec, ...] = Field(default=(), description="evaluation sets to keep out")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workloads.text.codes import Codes
 
-CHARACTERS = 3_000  # enough to tell (measured: docs/decisions/0014-learned-filters.md)
+CHARACTERS = 3_000  # enough to tell (measured: docs/decisions/0013-learned-filters.md)
 
 Table = NDArray[np.uint64]
 

@@ -14,7 +14,7 @@ from workloads.text.codes import Codes
 
 LONGEST_GRAM = 3
 BUCKET_BITS = 18
-CHARACTERS = 3_000  # enough to tell (measured: docs/decisions/0014-learned-filters.md)
+CHARACTERS = 3_000  # enough to tell (measured: docs/decisions/0013-learned-filters.md)
 
 Buckets = NDArray[np.int32]
 Values = NDArray[np.float32]

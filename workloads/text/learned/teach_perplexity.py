@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workloads.text.learned.perplexity import PerplexityModel
 from workloads.text.ngram import UNICODE_SCALARS, Floats, Ints, NGram, Order, find, sums, train
 
-ORDER = 5  # measured: docs/decisions/0014-learned-filters.md
+ORDER = 5  # measured: docs/decisions/0013-learned-filters.md
 MOST_GRAMS = 6_000_000  # of 8 bytes in a table that is at most three quarters full: 64 MiB
 LEAST_DOCUMENTS = 20
 PERCENTILES = (1, 5, 50, 95, 99)

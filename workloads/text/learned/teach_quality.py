@@ -15,7 +15,7 @@ from workloads.text.learned.quality import BUCKET_BITS, CHARACTERS, Buckets, Qua
 
 LEAST_DOCUMENTS = 20  # of either pile
 _TRAIN, _CALIBRATE = 70, 85  # of 100: then held out
-_RIDGE = 1e-5  # of the squared weights, beside the mean loss of a text (measured: docs/decisions/0014-learned-filters.md)
+_RIDGE = 1e-5  # of the squared weights, beside the mean loss of a text (measured: docs/decisions/0013-learned-filters.md)
 
 Bits = NDArray[np.bool_]
 
