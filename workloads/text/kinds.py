@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from zhconv_rs import zhconv
 
-Codes = NDArray[np.uint32]
 Counts = NDArray[np.int64]
 
 _END = 0x31350  # behind the last block of Han in Unicode 15; code points above are signs
@@ -87,18 +86,3 @@ def _writes(charset: str, sign: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def codes_of(text: str) -> Codes:
-    """The code points; half of a surrogate pair counts as one."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-
-
-def kinds_of(codes: Codes) -> NDArray[np.uint8]:
-    """The kind of each code point."""
-    return kind_table().take(codes, mode="clip")
-
-
-def count_kinds(kinds: NDArray[np.uint8]) -> Counts:
-    """How many there are of each kind, by its number."""
-    return np.bincount(kinds, minlength=len(Kind))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.workloads.text.plain_entropy import entropy
 from workloads.text.boilerplate import can_recur, strip_boilerplate, strip_column
 from workloads.text.codes import Codes
 from workloads.text.fold import fold, fold_all, fold_character
@@ -23,7 +24,6 @@ from workloads.text.lines import line_key
 from workloads.text.measure import DIVIDERS, LENGTHS, measure
 from workloads.text.minhash import SHINGLE, band_keys
 from workloads.text.normalise import normalise, normalise_all
-from workloads.text.quality import entropy
 from workloads.text.rules import Measured, measure_all
 from workloads.text.script import count_han, count_visible
 from workloads.text.shingles import shingle_column, shingle_hashes

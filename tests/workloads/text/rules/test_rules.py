@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from tests.workloads.text.plain_entropy import entropy
 from tests.workloads.text.rules.bad import BAD
 from tests.workloads.text.rules.good import GOOD, NEWS
 from workloads.corpus.rules_spec import RulesSpec
 from workloads.text.normalise import normalise
-from workloads.text.quality import entropy
 from workloads.text.rules import RULES as EVERY_RULE
 from workloads.text.rules import Measured, build_rules, judge
 from workloads.text.rules.learned import LEARNED

@@ -1,20 +1,9 @@
-"""Small measures of whether a text is prose: sentences and variety of characters."""
+"""The entropy of a text by its plain definition, which the compiled one must equal."""
 
 import math
-import re
 from collections import Counter
 
-from workloads.text.script import count_visible
-
-_CLAUSE_MARK = re.compile("[，。！？；：,.!?;:…]")  # 、 divides words, also in lists of keywords
 _SAMPLE = 5000
-
-
-def clause_share(text: str) -> float:
-    """Marks that end or divide a clause, per character that is not white space. Chinese prose has .08 to .15 (measured);
-    lists of keywords have almost none."""
-    visible = count_visible(text)
-    return len(_CLAUSE_MARK.findall(text)) / visible if visible else 0.0
 
 
 def entropy(text: str) -> float:
