@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from safetensors.torch import save
+
 from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.manifest import Json
@@ -15,6 +17,7 @@ from workloads.models.size import ModelCost
 from workloads.training.checkpoint import LEDGER, METRICS, WEIGHTS, Checkpoint
 from workloads.training.job import Job, TokenCounts
 from workloads.training.metrics import training_curve
+from workloads.training.optimizer import averaged_weights
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -25,6 +28,7 @@ _TOKENIZER_FILES = (
     "merges.txt",
 )
 _STOP_STRINGS = {"qa": ["\n问："], "chatml": ["<|im_end|>"]}  # what ends an answer in each chat template
+_OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
 def write_model(
@@ -36,7 +40,7 @@ def write_model(
     with TemporaryDirectory() as scratch:
         write_configs(Path(scratch), config, _STOP_STRINGS.get(template, []))
         draft.upload(Path(scratch))
-    draft.upload(checkpoint.folder / WEIGHTS, WEIGHTS)
+    _write_weights(draft, checkpoint)
     names = {entry.path for entry in tokenizer.entries()}
     for name in _TOKENIZER_FILES:
         if name in names:
@@ -60,6 +64,15 @@ def write_model(
     draft.metrics |= _metrics(last, state.tokens, state.seconds)
 
 
+def _write_weights(draft: Draft, checkpoint: Checkpoint) -> None:
+    """The running average of the weights where the run kept one, else the newest weights."""
+    averaged = averaged_weights(checkpoint.optimizer())
+    if averaged:
+        draft.write(WEIGHTS, save(averaged, metadata={"format": "pt"}))
+    else:
+        draft.upload(checkpoint.folder / WEIGHTS, WEIGHTS)
+
+
 def _chat_template(tokenizer: Artifact) -> str:
     if not any(entry.path == "report.json" for entry in tokenizer.entries()):
         return ""
@@ -74,7 +87,7 @@ def _sections(
         "Steps": f"{state.step:,} of {spec.global_batch} rows",
         "Tokens": f"{state.tokens:,}",
         "Time": f"{state.seconds:,.0f} s on {state.world_size} worker(s)",
-        "Optimizer": f"AdamW, peak learning rate {spec.learning_rate:g}, {spec.schedule}",
+        "Optimizer": f"{_OPTIMIZERS[spec.optimizer]}, peak learning rate {spec.learning_rate:g}, {spec.schedule}",
         "Last loss": f"{last['loss']} nats per token" if "loss" in last else "",
         "Held-out bits per character": str(last.get("heldout_bits_per_character", "not measured")),
     }

@@ -99,7 +99,7 @@ def open_feed(job: Job, counts: TokenCounts, folder: Path, device: torch.device)
     rows = TokenRows(folder, "train")
     heldout = TokenRows(folder, "heldout") if counts.rows_heldout else None
     plan = StepPlan(job.spec.global_batch, min(job.spec.micro_batch, job.spec.global_batch))
-    return Feed(rows, heldout, RowOrder(len(rows), job.seed), plan, device)
+    return Feed(rows, heldout, RowOrder(len(rows), job.seed), plan, device, job.spec.document_mask)
 
 
 def fresh_model(job: Job, counts: TokenCounts) -> PreTrainedModel:

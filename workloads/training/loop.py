@@ -52,7 +52,7 @@ class Run:
         self._course, self._spec, self._model = course, course.spec, model
         self._group, self._listener, self._precision = group, listener, precision
         self._optimizer = make_optimizer(model, course.spec)
-        self._step = OptimizerStep(model, self._optimizer, group, precision, course.spec.clip)
+        self._step = OptimizerStep(model, self._optimizer, group, precision, course.spec.clip, z_loss=course.spec.z_loss)
         self._planner = Planner(course.spec, course.limit)
         self._meter = Meter()
         self._metrics: list[str] = []

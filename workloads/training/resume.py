@@ -10,7 +10,7 @@ from cluster.errors import ArtifactError
 from workloads.models.folder import named_weights
 from workloads.training.checkpoint import LEDGER, METRICS, Checkpoint, CheckpointStore, LoopState, restore_random_state
 from workloads.training.communicator import Communicator, share_json
-from workloads.training.optimizer import create_state, optimizer_tensors, restore_optimizer
+from workloads.training.optimizer import TrainingOptimizer, create_state, optimizer_tensors, restore_optimizer
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Resumed:
 
 def resume(
     model: PreTrainedModel,
-    optimizer: torch.optim.AdamW,
+    optimizer: TrainingOptimizer,
     checkpoints: CheckpointStore,
     group: Communicator,
     fresh: LoopState,
@@ -50,7 +50,7 @@ def resume(
 
 
 @torch.no_grad()
-def _fill(model: PreTrainedModel, optimizer: torch.optim.AdamW, checkpoint: Checkpoint) -> None:
+def _fill(model: PreTrainedModel, optimizer: TrainingOptimizer, checkpoint: Checkpoint) -> None:
     load_weights(model, checkpoint.weights())
     restore_optimizer(model, optimizer, checkpoint.optimizer())
 

@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from cluster.config import Spec
 from cluster.manifest import Json
 
-Schedule = Literal["wsd", "cosine", "constant"]
+Schedule = Literal["wsd", "cosine", "linear", "constant"]
+OptimizerName = Literal["adamw", "muon"]
+Recompute = Literal["none", "selective", "full"]
 PrecisionName = Literal["auto", "bf16", "f32"]
 
 # Where and how safely a run is done, not what comes out of it: left out of the fingerprint, so that a run may go on with
@@ -23,6 +25,8 @@ _SURROUNDINGS = frozenset(
         "gpus_per_worker",
         "max_failures",
         "tracking_uri",
+        "recompute",
+        "compile",
     }
 )
 
@@ -38,17 +42,34 @@ class TrainingSpec(Spec):
     stop_when_flat: int | None = Field(None, ge=1, description="begin the decay after this many evaluations without a gain")
     global_batch: int = Field(32, ge=1, description="rows per optimizer step, whatever the number of workers")
     micro_batch: int = Field(8, ge=1, description="rows at once through the model; bounds the memory")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate of AdamW")
+    optimizer: OptimizerName = Field(
+        "adamw", description="adamw, or muon (for the layers' matrices; the rest stays with AdamW)"
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate of either optimizer")
     weight_decay: float = Field(0.1, ge=0, description="decoupled weight decay on matrices")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the gradient average")
     beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's decay of the squared gradient average")
     epsilon: float = Field(1e-8, gt=0, description="AdamW's epsilon")
+    muon_momentum: float = Field(0.95, ge=0, lt=1, description="Muon's decay of the gradient average")
+    weight_average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share that a running average of the weights keeps at each step; evaluated and exported (0: none)",
+    )
+    z_loss: float = Field(0.0, ge=0, description="weight of the squared log-normaliser of the logits (0: none)")
     clip: float = Field(1.0, ge=0, description="largest norm of the whole gradient (0: no clipping)")
-    schedule: Schedule = Field("wsd", description="wsd (warm up, stay, decay), cosine or constant")
+    schedule: Schedule = Field("wsd", description="wsd (warm up, stay, decay), cosine, linear or constant")
     warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up")
     decay_share: float = Field(0.2, ge=0, lt=1, description="share of all steps in which wsd decays")
     final_share: float = Field(0.0, ge=0, le=1, description="learning rate at the end as a share of the peak")
     precision: PrecisionName = Field("auto", description="auto (bf16 where the hardware computes in it), bf16 or f32")
+    document_mask: bool = Field(False, description="attention stays within a document where a row holds parts of several")
+    recompute: Recompute = Field(
+        "none",
+        description="activations computed again in the backward pass: none, selective (cheap ones) or full (whole layers)",
+    )
+    compile: bool = Field(False, description="compile the layers with torch.compile; worth its minutes on a GPU, not on a CPU")
     evaluate_every: int = Field(100, ge=1, description="steps between two measurements of the held-out loss")
     evaluate_rows: int = Field(64, ge=0, description="held-out rows measured each time (0: none)")
     log_every: int = Field(10, ge=1, description="steps per line of metrics")

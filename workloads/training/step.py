@@ -8,24 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from workloads.training.communicator import Communicator
-from workloads.training.loss import IGNORED, summed_cross_entropy
+from workloads.training.loss import IGNORED
+from workloads.training.objective import Batch, NextTokenLoss
+from workloads.training.optimizer import TrainingOptimizer
 from workloads.training.precision import Precision
 
+__all__ = ["Batch", "OptimizerStep", "Signals", "StepResult"]
+
 _DIGEST_BYTES = 8  # each is summed by itself: f32 holds the sum over 65,000 processes exactly
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rows of one micro-batch: inputs [n, L-1] and targets [n, L-1] int64, IGNORED where a target does not count; `digest`
-    stands for which rows were read (order.digest_rows)."""
-
-    inputs: torch.Tensor
-    targets: torch.Tensor
-    digest: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,16 +54,15 @@ class OptimizerStep:
     def __init__(
         self,
         model: PreTrainedModel,
-        optimizer: torch.optim.Optimizer,
+        optimizer: TrainingOptimizer,
         group: Communicator,
         precision: Precision,
         clip: float,
-        loss_chunk: int = 1024,
+        loss_chunk: int | None = None,
+        z_loss: float = 0.0,
     ) -> None:
-        self._body: nn.Module = model.get_decoder()  # type: ignore[no-untyped-call]
-        self._head: nn.Linear = model.get_output_embeddings()  # type: ignore[no-untyped-call]
-        self._optimizer, self._group = optimizer, group
-        self._precision, self._clip, self._chunk = precision, clip, loss_chunk
+        self._objective = NextTokenLoss(model, precision, z_loss, loss_chunk)
+        self._optimizer, self._group, self._clip = optimizer, group, clip
         self._weights = list(model.parameters())
         size = sum(weight.numel() for weight in self._weights)
         self._flat = torch.zeros(size + 5 + _DIGEST_BYTES, dtype=torch.float32, device=self._weights[0].device)
@@ -85,7 +77,7 @@ class OptimizerStep:
         self._flat.zero_()
         digest = 0
         for batch in batches:
-            loss = self._loss(batch)
+            loss = self._objective(batch)
             loss.backward()  # type: ignore[no-untyped-call]
             self._shared[0] += loss.detach()
             self._shared[1] += (batch.targets != IGNORED).sum()
@@ -106,21 +98,15 @@ class OptimizerStep:
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> tuple[float, int]:
-        """(mean loss in nats, valid targets) over the batches of all processes."""
+        """(mean loss in nats, valid targets) over the batches of all processes, with the averaged weights where there are."""
         sums = torch.zeros(2, dtype=torch.float64, device=self._flat.device)
-        for batch in batches:
-            sums[0] += self._loss(batch)
-            sums[1] += (batch.targets != IGNORED).sum()
+        with self._optimizer.averaged():
+            for batch in batches:
+                sums[0] += self._objective(batch)
+                sums[1] += (batch.targets != IGNORED).sum()
         self._group.sum(sums)
         loss, tokens = sums.tolist()
         return loss / max(1.0, tokens), round(tokens)
-
-    def _loss(self, batch: Batch) -> torch.Tensor:
-        with self._precision.autocast():
-            hidden = self._body(input_ids=batch.inputs, use_cache=False).last_hidden_state
-        return summed_cross_entropy(
-            hidden.flatten(0, 1), self._head.weight, batch.targets.flatten(), self._chunk, self._precision.dtype
-        )
 
 
 def _joined(sums: list[float]) -> int:
