@@ -29,6 +29,7 @@ from workloads.models.size import describe
 from workloads.models.spec import ModelSpec
 from workloads.training.communicator import Alone
 from workloads.training.metrics import peak_flops
+from workloads.training.objective import NextTokenLoss
 from workloads.training.optimizer import create_state, make_optimizer
 from workloads.training.precision import Precision, choose_precision
 from workloads.training.spec import TrainingSpec
@@ -62,7 +63,7 @@ def ours(setting: Setting) -> Contender:
     model = _model(setting)
     optimizer = make_optimizer(model, setting.training)
     create_state(model, optimizer)
-    step = OptimizerStep(model, optimizer, Alone(), setting.precision, setting.training.clip)
+    step = OptimizerStep(NextTokenLoss(model, setting.precision), optimizer, Alone(), setting.training.clip)
 
     def run() -> float:
         start = _now(setting)

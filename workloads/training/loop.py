@@ -18,13 +18,15 @@ from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
 from workloads.training.listener import Listener
 from workloads.training.metrics import Meter, StepRecord, bits_per_character, peak_flops
-from workloads.training.optimizer import make_optimizer, optimizer_tensors
+from workloads.training.optimizer import optimizer_tensors
 from workloads.training.order import LedgerLine
+from workloads.training.placement import whole
 from workloads.training.precision import Precision
+from workloads.training.prepare import prepare
 from workloads.training.resume import resume
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
 from workloads.training.spec import TrainingSpec
-from workloads.training.step import OptimizerStep, Signals, StepResult
+from workloads.training.step import Signals, StepResult
 
 Ending = Literal["finished", "stopped", "left"]
 
@@ -51,8 +53,7 @@ class Run:
     ) -> None:
         self._course, self._spec, self._model = course, course.spec, model
         self._group, self._listener, self._precision = group, listener, precision
-        self._optimizer = make_optimizer(model, course.spec)
-        self._step = OptimizerStep(model, self._optimizer, group, precision, course.spec.clip, z_loss=course.spec.z_loss)
+        self._step, self._optimizer = prepare(model, course.spec, group, precision)
         self._planner = Planner(course.spec, course.limit)
         self._meter = Meter()
         self._metrics: list[str] = []
@@ -90,7 +91,7 @@ class Run:
     def _one_step(self) -> StepResult:
         step = self.state.step
         rate = learning_rate(self._spec, step, self.state.total_steps)
-        batches = self._course.feed.batches(step, self._group.rank, self._group.size)
+        batches = self._course.feed.batches(step, *self._step.share)
         result = self._step.run(batches, rate, self._signals())
         if not math.isfinite(result.loss) or not math.isfinite(result.gradient_norm):
             raise LossError(
@@ -139,7 +140,7 @@ class Run:
         feed = self._course.feed
         if not feed.heldout_rows(spec.evaluate_rows) or not (state.finished or state.step % spec.evaluate_every == 0):
             return
-        batches = feed.heldout_batches(self._group.rank, self._group.size, spec.evaluate_rows, spec.micro_batch)
+        batches = feed.heldout_batches(*self._step.share, spec.evaluate_rows, spec.micro_batch)
         self._heldout, _ = self._step.evaluate(batches)
         best = math.inf if state.best_heldout is None else state.best_heldout
         waiting = 0 if self._heldout < best else state.waiting + 1
@@ -180,12 +181,16 @@ class Run:
 
     def _save(self) -> None:
         """Commit a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
-        if self._group.rank != 0 or self._failure is not None or self._saved == self.state.step:
+        if self._saved == self.state.step:
+            return
+        weights, optimizer = whole(named_weights(self._model)), whole(optimizer_tensors(self._model, self._optimizer))
+        if self._group.rank != 0 or self._failure is not None:
+            self._saved = self.state.step
             return
         content = Content(
             with_random_state(self.state),
-            named_weights(self._model),
-            optimizer_tensors(self._model, self._optimizer),
+            weights,
+            optimizer,
             self._metrics,
             self._ledger,
         )

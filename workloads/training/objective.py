@@ -19,12 +19,15 @@ from workloads.training.precision import Precision
 class Batch:
     """Rows of one micro-batch: inputs [n, L-1] and targets [n, L-1] int64, IGNORED where a target does not count; `documents`
     [n, L-1] numbers the documents of a row, None where attention may look across them; `digest` stands for which rows were
-    read (order.digest_rows)."""
+    read (order.digest_rows). Where these are parts of rows, `positions` [L-1] are their places in them, and `mask` bool
+    [n, 1, L-1, keys] says what they may look at."""
 
     inputs: torch.Tensor
     targets: torch.Tensor
     digest: int = 0
     documents: torch.Tensor | None = None
+    positions: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
 
 
 class NextTokenLoss(nn.Module):
@@ -43,7 +46,10 @@ class NextTokenLoss(nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:
         with self._precision.autocast():
             hidden = self.model.get_decoder()(  # type: ignore[no-untyped-call]
-                input_ids=batch.inputs, attention_mask=document_mask(batch), use_cache=False
+                input_ids=batch.inputs,
+                attention_mask=document_mask(batch) if batch.mask is None else batch.mask,
+                position_ids=None if batch.positions is None else batch.positions.unsqueeze(0),
+                use_cache=False,
             ).last_hidden_state
         weight = self.model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
         z_loss = self._z_loss if self.training else 0.0

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cluster.errors import ArtifactError
-from workloads.training.placement import like_target
+from workloads.training.placement import by_mesh, like_target
 from workloads.training.spec import TrainingSpec
 
 AVERAGE = "average"  # of the weights themselves, kept with the state of the optimizer
@@ -103,7 +103,11 @@ def make_optimizer(model: nn.Module, spec: TrainingSpec) -> TrainingOptimizer:
 
 
 def _adamw(decaying: list[nn.Parameter], others: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.AdamW:
-    groups = [{"params": decaying, "weight_decay": spec.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": same, "weight_decay": decay}
+        for weights, decay in ((decaying, spec.weight_decay), (others, 0.0))
+        for same in by_mesh(weights)
+    ]
     betas = (spec.beta1, spec.beta2)
     return torch.optim.AdamW(groups, lr=spec.learning_rate, betas=betas, eps=spec.epsilon, fused=True)
 
@@ -125,7 +129,7 @@ def _fresh(key: str, parameter: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(parameter)
 
 
-def create_state(model: nn.Module, optimizer: TrainingOptimizer) -> None:
+def create_state(_model: nn.Module, optimizer: TrainingOptimizer) -> None:
     """The state of step 0, so that it can be filled by a copy from another process."""
     optimizer.create()
 

@@ -1,9 +1,20 @@
 """Whole tensors and shards of them: what each process keeps of a weight, and the whole of it again. Local arithmetic but `whole`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch.distributed.tensor import DTensor, distribute_tensor
+
+Weight = TypeVar("Weight", bound=torch.Tensor)
+
+
+def by_mesh(weights: Sequence[Weight]) -> list[list[Weight]]:
+    """The same weights in lists that one kernel can update: those cut over the same processes together."""
+    found: dict[object, list[Weight]] = {}
+    for weight in weights:
+        found.setdefault(weight.device_mesh if isinstance(weight, DTensor) else None, []).append(weight)
+    return list(found.values())
 
 
 def is_sharded(tensor: torch.Tensor) -> bool:

@@ -7,10 +7,12 @@ import torch
 from transformers import PreTrainedModel
 
 from cluster.errors import ArtifactError
+from cluster.manifest import Json
 from workloads.models.folder import named_weights
 from workloads.training.checkpoint import LEDGER, METRICS, Checkpoint, CheckpointStore, LoopState, restore_random_state
 from workloads.training.communicator import Communicator, share_json
 from workloads.training.optimizer import TrainingOptimizer, create_state, optimizer_tensors, restore_optimizer
+from workloads.training.placement import is_sharded, like_target
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,28 @@ def resume(
     create_state(model, optimizer)
     if found is not None:
         _fill(model, optimizer, found)
-    state = found.state if found is not None else fresh
     device = next(model.parameters()).device
-    state = LoopState.from_json(share_json(state.to_json(), group, device))
-    for tensor in [*named_weights(model).values(), *optimizer_tensors(model, optimizer).values()]:
-        group.copy_from_first(tensor.data)
+    told: dict[str, Json] = {"state": (found.state if found else fresh).to_json(), "resumed": found is not None}
+    shared = share_json(told, group, device)
+    state = LoopState.from_json(shared["state"])  # type: ignore[arg-type]
+    given = {**found.weights(), **found.optimizer()} if found is not None else {}
+    for name, target in {**named_weights(model), **optimizer_tensors(model, optimizer)}.items():
+        if not is_sharded(target):
+            group.copy_from_first(target.data)
+        elif shared["resumed"]:  # else every process has made the same fresh weights
+            _take_part(target, given.get(name), group)
     restore_random_state(state)
     if found is None:
         return Resumed(state, [], [])
     return Resumed(state, found.lines(METRICS), found.lines(LEDGER))
+
+
+@torch.no_grad()
+def _take_part(target: torch.Tensor, value: torch.Tensor | None, group: Communicator) -> None:
+    """This process's part of a tensor that rank 0 has whole."""
+    full = torch.empty(target.shape, dtype=target.dtype, device=target.device) if value is None else value.to(target.device)
+    group.copy_from_first(full)
+    target.copy_(like_target(full, target))
 
 
 @torch.no_grad()
@@ -62,4 +77,4 @@ def load_weights(model: PreTrainedModel, weights: Mapping[str, torch.Tensor]) ->
     if targets.keys() != weights.keys() or any(targets[name].shape != weights[name].shape for name in targets):
         raise ArtifactError("the checkpoint's weights are not those of this model", "", "delete the checkpoint and run again")
     for name, target in targets.items():
-        target.copy_(weights[name])
+        target.copy_(like_target(weights[name], target))

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.training.parallel.spec import ParallelSpec
 
 Schedule = Literal["wsd", "cosine", "linear", "constant"]
 OptimizerName = Literal["adamw", "muon"]
@@ -27,6 +28,7 @@ _SURROUNDINGS = frozenset(
         "tracking_uri",
         "recompute",
         "compile",
+        "parallel",
     }
 )
 
@@ -75,6 +77,7 @@ class TrainingSpec(Spec):
     log_every: int = Field(10, ge=1, description="steps per line of metrics")
     checkpoint_every: int = Field(200, ge=1, description="steps between two checkpoints")
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
+    parallel: ParallelSpec = Field(ParallelSpec(), description="what the processes share instead of holding it whole each")
     workers: int = Field(1, ge=1, description="training processes; at most global_batch / micro_batch, rounded up")
     min_workers: int | None = Field(
         None, ge=1, description="fewest processes: fewer than `workers` lets the run shrink for serving and grow again"
@@ -95,10 +98,20 @@ class TrainingSpec(Spec):
 
     @model_validator(mode="after")
     def _every_worker_has_work(self) -> "TrainingSpec":
-        if self.workers > self.micro_batches:
+        readers = self.workers // (self.parallel.tensor * self.parallel.context)
+        if readers > self.micro_batches:
             raise ValueError(
                 f"{self.workers} workers for {self.micro_batches} micro-batches per step: "
                 f"lower workers or micro_batch, or raise global_batch ({self.global_batch})"
+            )
+        if self.workers % self.parallel.group:
+            raise ValueError(
+                f"{self.workers} workers for groups of {self.parallel.group} (parallel.shard x context x tensor): "
+                "make workers a multiple of it"
+            )
+        if self.min_workers is not None and not self.parallel.plain:
+            raise ValueError(
+                "min_workers with a parallel section: a group that shares a model cannot shrink; leave one of them out"
             )
         if self.min_workers is not None and self.min_workers > self.workers:
             raise ValueError(f"min_workers {self.min_workers} is more than workers {self.workers}: lower it or raise workers")
