@@ -34,16 +34,16 @@ from workloads.training.step import Signals
 
 _CPU = torch.device("cpu")
 _MODEL = ModelSpec(preset="2M", hidden_size=128, layers=3, heads=2, kv_heads=1, intermediate_size=352)
-_COMMON: dict[str, Any] = {"global_batch": 4, "micro_batch": 4, "learning_rate": 3e-3, "warmup_steps": 30}
+_COMMON: dict[str, Any] = {"global_batch": 4, "micro_batch": 4, "learning_rate": 3e-3, "warmup_steps": 20}
 VARIANTS: dict[str, dict[str, Any]] = {
     "adamw wsd": {},
     "muon wsd": {"optimizer": "muon"},
-    "adamw cosine": {"schedule": "cosine"},
     "adamw linear": {"schedule": "linear"},
-    "adamw wsd z-loss": {"z_loss": 1e-4},
-    "muon wsd, double rate": {"optimizer": "muon", "learning_rate": 6e-3},
-    "adamw wsd, average": {"weight_average": 0.98},
     "muon linear": {"optimizer": "muon", "schedule": "linear"},
+    "adamw cosine": {"schedule": "cosine"},
+    "adamw wsd, average": {"weight_average": 0.98},
+    "adamw wsd, z-loss": {"z_loss": 1e-4},
+    "muon wsd, double rate": {"optimizer": "muon", "learning_rate": 6e-3},
 }
 
 
@@ -97,8 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     torch.set_num_threads(options.threads)
     runs = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    for seed in range(options.seeds):
-        for name, variant in VARIANTS.items():
+    for name, variant in VARIANTS.items():
+        for seed in range(options.seeds):
             if any(run["variant"] == name and run["seed"] == seed and run["steps"] == options.steps for run in runs):
                 continue
             found = train(options.tokens, variant, seed, options.steps, options.heldout_rows)

@@ -54,7 +54,8 @@ def keep_less(model: PreTrainedModel, spec: TrainingSpec) -> None:
     if spec.recompute == "none":
         return
     chosen = {"context_fn": partial(create_selective_checkpoint_contexts, _policy)} if spec.recompute == "selective" else {}
-    model.gradient_checkpointing_enable({"use_reentrant": False, **chosen})
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable  # before 5.24
+    enable({"use_reentrant": False, **chosen})
 
 
 _EXPENSIVE = {
