@@ -1,7 +1,7 @@
 """A machine with a training worker is told to go: training leaves a checkpoint there and goes on elsewhere from that step."""
 
 import itertools
-import re
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,9 @@ def test_a_drained_machine_costs_no_step(make_cluster: MakeCluster, tmp_path: Pa
     with driver(cluster):
         beside = addresses_of("TrainController")  # it is where the job's driver is
         leaving = next(each.name for each in control.status(cluster) if each.cpus and each.address not in beside)
+    begun = time.monotonic()
     assert control.kill(cluster, leaving, drain=True) == 0, "a drained machine needs no force"
+    seen("drain of a machine with a training worker, s", time.monotonic() - begun)
     until(lambda: client.get_job_status(job).is_terminal(), 600)
     log = client.get_job_logs(job)
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, log
@@ -47,7 +49,6 @@ def test_a_drained_machine_costs_no_step(make_cluster: MakeCluster, tmp_path: Pa
     lines = [LedgerLine.from_line(line) for line in model.read("training/ledger.jsonl").decode().splitlines()]
     assert first_fault(lines) == ""
     sizes = [line.participants for line in lines]
+    # Without a checkpoint of its own it would have begun again: none was due, and all steps would be of one size.
     changed = next(at for at, (one, other) in enumerate(itertools.pairwise(sizes), 1) if one != other)
-    told = [int(step) for step in re.findall(r"progress stage=training steps=(\d+)", log)]
-    assert changed > told[0], "it went on from where it was, not from the last checkpoint that was due: there was none"
     seen("steps of a training before and after the drain of a machine", f"{changed} + {len(lines) - changed}")
