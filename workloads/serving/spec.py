@@ -42,7 +42,7 @@ class ServingSpec(Spec):
     gateway_replicas: int = Field(1, ge=1, le=100, description="copies of the HTTP gateway")
     gateway_cpus: float = Field(0.0, ge=0, description="logical processors that Ray holds for each gateway")
     proxies: Literal["head", "every"] = Field(
-        "head", description="which machines take HTTP requests; every: survives any of them"
+        "head", description="which machines take HTTP requests; every: all with a copy, and the head, to survive any of them"
     )
 
     @model_validator(mode="after")
