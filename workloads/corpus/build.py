@@ -29,6 +29,8 @@ from workloads.corpus.reading.files import Found
 from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
+from workloads.corpus.semantic.encoders import EncoderFolder
+from workloads.corpus.semantic.find import find_semantic
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
 from workloads.corpus.write import write_all, write_hits
@@ -46,6 +48,7 @@ def fill(
     context: StageContext,
     stage: str,
     base: Artifact | None = None,
+    encoder: EncoderFolder | None = None,
 ) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found, without what stands in the evaluation sets, and from the corpus that it
     extends; answers facts to show."""
@@ -66,6 +69,9 @@ def fill(
     overlap = find_overlap(blocks, decontaminator) if decontaminator else None
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
+    if encoder:
+        progress.at("comparing meanings")
+    fates = find_semantic(blocks, fates, spec.duplicates, progress.records, encoder)
     blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
     kept = survey(blocks, fates)
     progress.at("writing")
