@@ -18,7 +18,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from torch.nn.functional import cross_entropy, normalize
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-PIECE, BATCH, TEMPERATURE, CHARACTERS = 128, 48, 0.05, 6_000
+PIECE, BATCH, TEMPERATURE, CHARACTERS = 96, 32, 0.05, 6_000
 
 
 def documents_of(file: Path) -> list[str]:
@@ -54,14 +54,14 @@ def piece(text: str, rng: random.Random) -> str:
 def teach(texts: list[str], minutes: float, seed: int = 1) -> tuple[BertModel, PreTrainedTokenizerFast]:
     torch.manual_seed(seed)
     rng, tokenizer = random.Random(seed), tokenizer_of(texts)
-    shape = {"hidden_size": 192, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 576}
+    shape = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 384}
     model = BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=512, **shape), add_pooling_layer=False)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     model.train()
     begun, step, told = time.monotonic(), 0, 0.0
     while (spent := time.monotonic() - begun) < 60 * minutes:
         for group in optimizer.param_groups:
-            group["lr"] = 5e-4 * min(1, (step + 1) / 50) * max(0.02, 1 - spent / (60 * minutes))
+            group["lr"] = 1e-3 * min(1, (step + 1) / 50) * max(0.02, 1 - spent / (60 * minutes))
         chosen = rng.sample(texts, BATCH)
         pieces = [piece(text, rng) for text in chosen] + [piece(text, rng) for text in chosen]
         batch = dict(tokenizer(pieces, padding=True, truncation=True, max_length=PIECE + 2, return_tensors="pt"))

@@ -25,6 +25,7 @@ from workloads.corpus.dedup.shared import find_shared
 from workloads.corpus.extend import added_up, take_over
 from workloads.corpus.flow import clean_blocks, read_blocks
 from workloads.corpus.page import page
+from workloads.corpus.pairs import duplicate_pairs
 from workloads.corpus.reading.files import Found
 from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
@@ -72,7 +73,7 @@ def fill(
     if encoder:
         progress.at("comparing meanings")
     fates = find_semantic(blocks, fates, spec.duplicates, progress.records, encoder)
-    blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
+    blocks, shared, passages = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
     kept = survey(blocks, fates)
     progress.at("writing")
     heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
@@ -86,7 +87,8 @@ def fill(
     if overlap:
         write_overlap(overlap, draft.location, there)
     lines = overlap.lines if overlap else ()
-    report = build_report(context.name, spec, tally, shared, calibrated, lines, base.fingerprint if base else "")
+    pairs = (*duplicate_pairs(blocks, tally.samples), *passages)
+    report = build_report(context.name, spec, tally, shared, calibrated, lines, base.fingerprint if base else "", pairs)
     draft.write("report.json", report.to_json())
     draft.write("compliance.csv", to_csv(report.compliance).encode())
     draft.write("report.html", page(report).encode())
