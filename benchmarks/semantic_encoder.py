@@ -33,7 +33,9 @@ def tokenizer_of(texts: list[str]) -> PreTrainedTokenizerFast:
     kept = [sign for sign, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:CHARACTERS] if not sign.isspace()]
     vocabulary = {sign: number for number, sign in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *kept])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex("."), "isolated")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(Regex("."), "isolated")]
+    )
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
@@ -52,6 +54,7 @@ def piece(text: str, rng: random.Random) -> str:
 
 
 def teach(texts: list[str], minutes: float, seed: int = 1) -> tuple[BertModel, PreTrainedTokenizerFast]:
+    torch.set_num_threads(1)  # two threads that wait for each other on a busy machine are ten times slower
     torch.manual_seed(seed)
     rng, tokenizer = random.Random(seed), tokenizer_of(texts)
     shape = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 384}

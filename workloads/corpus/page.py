@@ -5,8 +5,8 @@ from html import escape
 
 from cluster.manifest import Json
 from workloads.corpus.page_compliance import audit_samples, compliance_sheet
-from workloads.corpus.page_style import STYLE
 from workloads.corpus.page_pairs import pairs_section
+from workloads.corpus.page_style import STYLE
 from workloads.corpus.reasons import explain
 from workloads.corpus.report import BadFile, LengthBin, Report, SourceLine
 from workloads.corpus.tally import Sample
@@ -171,11 +171,10 @@ def _shared(report: Report) -> str:
     counts = report.counts
     if not counts["shared_documents"]:
         return ""
-    found = " and ".join(f"{counts[f'shared_{name}']:,} {name}" for name in ("paragraphs", "passages") if counts[f"shared_{name}"])
-    return (
-        f"<p>{found}: "
-        f"{counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
+    found = " and ".join(
+        f"{counts[f'shared_{name}']:,} {name}" for name in ("paragraphs", "passages") if counts[f"shared_{name}"]
     )
+    return f"<p>{found}: {counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
 
 
 def _samples(report: Report) -> str:

@@ -33,7 +33,9 @@ def _pair(pair: Pair) -> str:
 
 
 def _side(name: str, side: Side) -> str:
-    caption = f"<em>{name}</em> {escape(side.source)} · {escape(side.file)} : {side.position:,} · {side.characters:,} characters"
+    caption = (
+        f"<em>{name}</em> {escape(side.source)} · {escape(side.file)} : {side.position:,} · {side.characters:,} characters"
+    )
     text = "".join(_stretch(each) for each in side.stretches)
     return f"<figure><figcaption>{caption}</figcaption><blockquote lang=zh>{text}</blockquote></figure>"
 

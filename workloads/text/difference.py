@@ -29,11 +29,15 @@ def differences(left: str, right: str, most: int) -> tuple[tuple[Stretch, ...], 
     """Both texts in stretches, about `most` signs of each: the changes and a little around them; equal texts from their
     beginning."""
     steps = list(_steps(left, right))
-    shown = tuple(_shown([(side[start:stop], equal) for equal, start, stop in each], most) for side, each in _sides(left, right, steps))
+    shown = tuple(
+        _shown([(side[start:stop], equal) for equal, start, stop in each], most) for side, each in _sides(left, right, steps)
+    )
     return shown[0], shown[1]
 
 
-def _sides(left: str, right: str, steps: Sequence[tuple[bool, int, int, int, int]]) -> Iterator[tuple[str, list[tuple[bool, int, int]]]]:
+def _sides(
+    left: str, right: str, steps: Sequence[tuple[bool, int, int, int, int]]
+) -> Iterator[tuple[str, list[tuple[bool, int, int]]]]:
     yield left, [(equal, start, stop) for equal, start, stop, _, _ in steps]
     yield right, [(equal, start, stop) for equal, _, _, start, stop in steps]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.corpus.dedup.layout import Table, joined
+from workloads.corpus.dedup.layout import joined
 from workloads.corpus.semantic.encoders import EncoderFolder, Encodes
 from workloads.corpus.semantic.pieces import Pieces
 

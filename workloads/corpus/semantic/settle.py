@@ -18,9 +18,7 @@ _DECIMALS = 4  # vectors are kept in 16 bits
 LOSS = np.dtype([("place", "<i8"), ("winner", "<i8"), ("value", "<f8")])
 
 
-def settle_bucket(
-    rooms: int, threshold: float, length_ratio: float, *parts: tuple[Numbers, Table, Vectors]
-) -> list[Table]:
+def settle_bucket(rooms: int, threshold: float, length_ratio: float, *parts: tuple[Numbers, Table, Vectors]) -> list[Table]:
     """By room the fates of what goes and of what stays in its place."""
     owners = np.concatenate([each for each, _, _ in parts])
     entries = joined([each for _, each, _ in parts])

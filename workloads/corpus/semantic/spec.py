@@ -17,7 +17,9 @@ class SemanticSpec(Spec):
         default=0, ge=0, le=65_536, description="groups within which documents are compared; 0: one for every 1,000 documents"
     )
     characters: int = Field(default=256, ge=16, le=4096, description="length of the pieces that the encoder is given")
-    pieces: int = Field(default=4, ge=1, le=64, description="pieces of a document, evenly spread over it, whose mean stands for it")
+    pieces: int = Field(
+        default=4, ge=1, le=64, description="pieces of a document, evenly spread over it, whose mean stands for it"
+    )
     length_ratio: float = Field(
         default=0.5, ge=0, le=1, description="a document is no copy of one that differs more in length: shorter by longer"
     )

@@ -51,7 +51,10 @@ def test_pieces_are_spread_from_the_first_sign_to_the_last() -> None:
 
 def test_a_document_is_the_mean_of_its_pieces() -> None:
     rng = random.Random(1)
-    documents = [["".join(rng.choices("天地玄黄宇宙洪荒", k=rng.randrange(1, 40))) for _ in range(rng.randrange(1, 5))] for _ in range(30)]
+    documents = [
+        ["".join(rng.choices("天地玄黄宇宙洪荒", k=rng.randrange(1, 40))) for _ in range(rng.randrange(1, 5))]
+        for _ in range(30)
+    ]
     encoder = CountsSigns()
     found = embed(encoder, documents)
     assert set(encoder.batches[:-1]) == {BATCH}

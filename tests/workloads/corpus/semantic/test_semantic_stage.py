@@ -75,7 +75,8 @@ def test_the_same_bytes_however_the_input_is_cut(
     monkeypatch.setattr(find, "_DOCUMENTS_PER_PARTITION", 40)
     seasons = ["春天来了", "农民下地", "播种", "秋冬收割", "来春"]
     records: list[dict[str, Any]] = [
-        {"text": "，".join(seasons[(number * step + step) % 5] for step in range(1, 9 + number % 7)) * 2} for number in range(60)
+        {"text": "，".join(seasons[(number * step + step) % 5] for step in range(1, 9 + number % 7)) * 2}
+        for number in range(60)
     ]
     fingerprints = []
     for name, split in (("one", 64 << 20), ("several", 1 << 20)):
