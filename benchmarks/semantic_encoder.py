@@ -18,7 +18,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from torch.nn.functional import cross_entropy, normalize
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-PIECE, BATCH, TEMPERATURE, CHARACTERS = 96, 32, 0.05, 6_000
+PIECE, BATCH, TEMPERATURE, CHARACTERS = 64, 32, 0.05, 6_000
 
 
 def documents_of(file: Path) -> list[str]:
@@ -57,14 +57,14 @@ def teach(texts: list[str], minutes: float, seed: int = 1) -> tuple[BertModel, P
     torch.set_num_threads(1)  # two threads that wait for each other on a busy machine are ten times slower
     torch.manual_seed(seed)
     rng, tokenizer = random.Random(seed), tokenizer_of(texts)
-    shape = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 384}
+    shape = {"hidden_size": 96, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 192}
     model = BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=512, **shape), add_pooling_layer=False)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     model.train()
     begun, step, told = time.monotonic(), 0, 0.0
     while (spent := time.monotonic() - begun) < 60 * minutes:
         for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * min(1, (step + 1) / 50) * max(0.02, 1 - spent / (60 * minutes))
+            group["lr"] = 2e-3 * min(1, (step + 1) / 50) * max(0.02, 1 - spent / (60 * minutes))
         chosen = rng.sample(texts, BATCH)
         pieces = [piece(text, rng) for text in chosen] + [piece(text, rng) for text in chosen]
         batch = dict(tokenizer(pieces, padding=True, truncation=True, max_length=PIECE + 2, return_tensors="pt"))

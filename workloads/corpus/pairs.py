@@ -114,7 +114,7 @@ def _surrounded(text: str, start: int, stop: int) -> tuple[Stretch, ...]:
     """The beginning and the end of the passage, with what stands around it."""
     before, after = text[max(0, start - _AROUND) : start], text[stop : stop + _AROUND]
     inside = text[start:stop]
-    parts = [Stretch(_plain(before), "same")]
+    parts = [Stretch(_plain(before).lstrip("\n"), "same")]
     if len(inside) > _SHOWN:
         head, tail = inside[: _SHOWN // 2], inside[-_SHOWN // 4 :]
         parts += [Stretch(_plain(head), "shared"), Stretch("", "left out"), Stretch(_plain(tail), "shared")]

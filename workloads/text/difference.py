@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from os.path import commonprefix
 from typing import Literal
 
 Kind = Literal["same", "changed", "shared", "left out"]
@@ -51,7 +52,9 @@ def _steps(left: str, right: str) -> Iterator[tuple[bool, int, int, int, int]]:
         if name == "replace" and max(len(mine), len(theirs)) <= _FINE:
             yield from _fine(mine, theirs, at, there)
         else:
-            yield name == "equal", at, at + len(mine), there, there + len(theirs)
+            same = len(mine) if name == "equal" else len(commonprefix([mine, theirs]))
+            yield True, at, at + same, there, there + same
+            yield name == "equal", at + same, at + len(mine), there + same, there + len(theirs)
         at, there = at + len(mine), there + len(theirs)
 
 
