@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Literal
 
 Kind = Literal["same", "changed", "shared", "left out"]
@@ -52,10 +52,15 @@ def _steps(left: str, right: str) -> Iterator[tuple[bool, int, int, int, int]]:
         if name == "replace" and max(len(mine), len(theirs)) <= _FINE:
             yield from _fine(mine, theirs, at, there)
         else:
-            same = len(mine) if name == "equal" else len(commonprefix([mine, theirs]))
+            same = len(mine) if name == "equal" else _alike(mine, theirs)
             yield True, at, at + same, there, there + same
             yield name == "equal", at + same, at + len(mine), there + same, there + len(theirs)
         at, there = at + len(mine), there + len(theirs)
+
+
+def _alike(mine: str, theirs: str) -> int:
+    """Signs from the beginning on that are equal."""
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(mine, theirs, strict=False)))
 
 
 def _fine(mine: str, theirs: str, at: int, there: int) -> Iterator[tuple[bool, int, int, int, int]]:

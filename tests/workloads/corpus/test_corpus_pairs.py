@@ -40,7 +40,8 @@ def test_what_goes_stands_beside_what_stays(copies: Path, context: StageContext,
     assert shared.value >= 200
     for side in (shared.left, shared.right):
         inside = [each.text.strip() for each in side.stretches if each.kind == "shared"]
-        assert inside and all(each in text_of("passage", 300) for each in inside)
+        assert inside
+        assert all(each in text_of("passage", 300) for each in inside)
     html = page(report)
     assert "<mark>改了它</mark>" in html
     assert "13812345678" not in html + artifact.read("report.json").decode()
