@@ -33,12 +33,15 @@ def main() -> None:
     parser.add_argument("encoder", type=Path)
     parser.add_argument("documents", type=Path)
     parser.add_argument("--known", type=Path)
+    parser.add_argument("--documents", dest="most", type=int, default=0, help="only so many, those of known pairs first")
     parser.add_argument("--centre", action="store_true")
     parser.add_argument("--threshold", type=float, default=0.95)
     parser.add_argument("--show", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    rows = sorted(rows_of(given.documents), key=lambda row: (-len(str(row["text"])), str(row["id"])))
+    rows = sorted(
+        chosen(rows_of(given.documents), given.known, given.most), key=lambda row: (-len(str(row["text"])), str(row["id"]))
+    )
     texts = [str(row["text"]) for row in rows]
     pieces = [pieces_of(text, 256, 4) for text in texts]
     encoder = load_encoder(given.encoder)
@@ -85,6 +88,15 @@ def main() -> None:
             row = rows[int(each)]
             print(f"{value:.3f} {len(texts[int(each)]):6} {row['id']}: {texts[int(each)][:150]!r}")
         print()
+
+
+def chosen(rows: list[dict[str, object]], known: Path | None, most: int) -> list[dict[str, object]]:
+    """All, or the first: of pairs that are neither made nor alike to the letter, both documents, then the others."""
+    if not most:
+        return rows
+    pairs = [pair for pair in rows_of(known) if not str(pair["type"]).startswith("synthetic")] if known else []
+    first = {str(pair[end]): None for pair in pairs if float(str(pair["jaccard5"])) < 0.8 for end in ("a", "b")}
+    return sorted(rows, key=lambda row: str(row["id"]) not in first)[:most]
 
 
 def recall(file: Path, rows: list[dict[str, object]], units: np.ndarray) -> dict[str, object]:

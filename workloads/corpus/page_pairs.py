@@ -14,7 +14,7 @@ _TAGS = {"changed": "mark", "shared": "b", "same": "span"}
 
 def pairs_section(pairs: Sequence[Pair], spec: Mapping[str, Json]) -> str:
     """One group a kind, opened where it is the first."""
-    groups = []
+    groups: list[str] = []
     for reason in dict.fromkeys(pair.reason for pair in pairs):
         found = "".join(_pair(pair) for pair in pairs if pair.reason == reason)
         note = "word for word in two documents that stay" if reason == PASSAGE else explain(reason, spec)

@@ -1,5 +1,7 @@
 """What of a document is given to the encoder: pieces that are spread evenly over it."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -12,7 +14,7 @@ from workloads.corpus.tables import texts, where
 ENTRY = np.dtype([*CARD.descr, ("size", "<u4")])
 """A document that no other of equal or similar text has displaced; `size`: copies of it, itself included."""
 
-Pieces = tuple[Table, "pa.ListArray[pa.LargeStringScalar]"]  # entries, and for each its pieces
+Pieces = tuple[Table, "pa.Array[Any]"]  # entries, and for each its pieces
 
 
 def pieces_of(text: str, characters: int, most: int) -> list[str]:
