@@ -73,4 +73,5 @@ def assign(centroids: Centroids, buckets: int, entries: Table, vectors: Vectors)
 
 def _units(vectors: Floats) -> Floats:
     lengths = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
-    return vectors / np.maximum(lengths, np.float32(1e-12))
+    units: Floats = vectors / np.maximum(lengths, np.float32(1e-12))
+    return units

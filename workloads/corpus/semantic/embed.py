@@ -17,7 +17,7 @@ Vectors = NDArray[np.float16]
 def embed_partition(encoder: EncoderFolder, sampled: int, *parts: Pieces) -> list[object]:
     """(entries in order of id, their vectors [entries, width], and of the first `sampled` entries alone)."""
     entries = joined([entries for entries, _ in parts])
-    pieces = [list(map(str, each)) for _, array in parts for each in array.to_pylist()]
+    pieces = [[str(piece) for piece in each or ()] for _, array in parts for each in array.to_pylist()]
     order = np.lexsort((entries["row"], entries["id"]))
     vectors = embed(encoder.load(), [pieces[place] for place in order.tolist()])
     return [entries[order], vectors, vectors[:sampled].copy()]
