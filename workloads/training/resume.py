@@ -29,12 +29,14 @@ def resume(
     group: Communicator,
     fresh: LoopState,
     note: Callable[[str], None],
+    at_most: int | None = None,
 ) -> Resumed:
-    """Fill model and optimizer from the newest whole checkpoint, or leave them at step 0 with the state `fresh`.
+    """Fill model and optimizer from the newest whole checkpoint (of step `at_most` or before), or leave them at step 0 with
+    the state `fresh`.
 
     Weights and optimizer are equal to the bit in all processes afterwards.
     """
-    found = checkpoints.newest(note) if group.rank == 0 else None
+    found = checkpoints.newest(note, at_most) if group.rank == 0 else None
     create_state(model, optimizer)
     if found is not None:
         _fill(model, optimizer, found)

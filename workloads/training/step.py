@@ -4,7 +4,7 @@ Losses and gradients are summed over all micro-batches of all processes and divi
 whole global batch. Knows no Ray and no files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from workloads.training.communicator import Communicator
 from workloads.training.loss import IGNORED, summed_cross_entropy
 from workloads.training.precision import Precision
 
+Accepts = Callable[[float, float], bool]
 _DIGEST_BYTES = 8  # each is summed by itself: f32 holds the sum over 65,000 processes exactly
 
 
@@ -40,13 +41,14 @@ class Signals:
 @dataclass(frozen=True)
 class StepResult:
     """Of the whole global batch: summed loss in nats, valid targets, norm of the gradient before clipping, the digest of all
-    rows that the processes read, and their signals."""
+    rows that the processes read, their signals, and whether the weights were updated."""
 
     loss_sum: float
     tokens: int
     gradient_norm: float
     digest: int
     signals: Signals
+    applied: bool = True
 
     @property
     def loss(self) -> float:
@@ -80,8 +82,11 @@ class OptimizerStep:
             weight.grad = self._gradients[start : start + weight.numel()].view_as(weight)
             start += weight.numel()
 
-    def run(self, batches: Iterable[Batch], learning_rate: float, signals: Signals) -> StepResult:
-        """Do one step over this process's micro-batches (there may be none) together with all other processes."""
+    def run(
+        self, batches: Iterable[Batch], learning_rate: float, signals: Signals, accepts: Accepts = lambda _loss, _norm: True
+    ) -> StepResult:
+        """Do one step over this process's micro-batches (there may be none) together with all other processes. `accepts` is
+        told mean loss and gradient norm, the same in all of them, and says whether the weights are updated."""
         self._flat.zero_()
         digest = 0
         for batch in batches:
@@ -98,11 +103,25 @@ class OptimizerStep:
         norm = torch.linalg.vector_norm(self._gradients)
         if self._clip:
             self._gradients.mul_(torch.clamp(self._clip / (norm + 1e-6), max=1.0))
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
-        self._optimizer.step()
+        applied = accepts(loss_sum / max(1.0, tokens), float(norm))
+        if applied:
+            for group in self._optimizer.param_groups:
+                group["lr"] = learning_rate
+            self._optimizer.step()
         shared = Signals(stop > 0, leave > 0, round(total_steps))
-        return StepResult(loss_sum, round(tokens), float(norm), _joined(digests), shared)
+        return StepResult(loss_sum, round(tokens), float(norm), _joined(digests), shared, applied)
+
+    @torch.no_grad()
+    def row_losses(self, batch: Batch) -> list[float]:
+        """Mean loss of each row of a batch, in nats per token; computed by this process alone."""
+        with self._precision.autocast():
+            hidden = self._body(input_ids=batch.inputs, use_cache=False).last_hidden_state
+        sums = [
+            summed_cross_entropy(states, self._head.weight, targets, self._chunk, self._precision.dtype)
+            for states, targets in zip(hidden, batch.targets, strict=True)
+        ]
+        counts = (batch.targets != IGNORED).sum(dim=1).clamp_min(1).tolist()
+        return [float(total) / count for total, count in zip(sums, counts, strict=True)]
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> tuple[float, int]:
