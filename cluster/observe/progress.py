@@ -101,7 +101,7 @@ class StageTracking:
     def advance(self, stage: str, done: int, total: int | None = None, **facts: Value) -> None:
         with self._lock:
             state = self._stages[stage]
-            if not state.first_counted:
+            if not state.first_counted or done < state.done:  # it begins to count, or does again what was lost
                 state.first_counted, state.first_done = time.monotonic(), done
             state.done, state.total = done, state.total if total is None else total
             state.facts |= facts

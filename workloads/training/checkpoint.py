@@ -51,13 +51,17 @@ class LoopState:
         return 0 < self.total_steps <= self.step
 
     def to_json(self) -> dict[str, Json]:
-        return asdict(self)
+        return {**asdict(self), "recent": [[loss, norm] for loss, norm in self.recent]}
 
     @staticmethod
     def from_json(values: Mapping[str, Json]) -> "LoopState":
         """Raises TypeError for unknown keys."""
-        recent = tuple((loss, norm) for loss, norm in values.get("recent") or ())  # type: ignore[union-attr, misc]
-        return LoopState(**{**values, "recent": recent})  # type: ignore[arg-type]
+        return LoopState(**{**values, "recent": _pairs(values.get("recent"))})  # type: ignore[arg-type]
+
+
+def _pairs(value: Json) -> Recent:
+    pairs = value if isinstance(value, list) else []
+    return tuple((float(pair[0]), float(pair[1])) for pair in pairs if isinstance(pair, list))  # type: ignore[arg-type]
 
 
 def with_random_state(state: LoopState) -> LoopState:

@@ -136,6 +136,7 @@ class Run:
 
     def _computed(self, step: int, rate: float) -> StepResult:
         batches = self._course.feed.batches(step, self._group.rank, self._group.size)
+        self.state = replace(self.state, recent=self._guard.compared_with(step, self.state.recent))
         accepts = partial(self._guard.accepts, self.state.recent)
         return self._step.run(self._clock.waiting_for(batches), rate, self._signals(), accepts)
 
@@ -194,7 +195,7 @@ class Run:
             return
         spec, state = self._spec, self.state
         if not (state.finished or self._heldout is not None or state.step % spec.log_every == 0):
-            self._listener.step(self._record(result, rate, Reading(result.loss)))
+            self._listener.step(self._record(result, rate, Reading(result.loss if result.applied else self._meter.last)))
             return
         record = self._record(result, rate, self._meter.read())
         self._metrics.append(record.to_line())

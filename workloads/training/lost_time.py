@@ -66,7 +66,7 @@ class Account:
         """`step` steps are done, the last of them with this; an update that was not applied is of no use."""
         account = self
         for cause in ("start", "checkpoint", "evaluation"):
-            account = account.losing(cause, spent.get(cause, 0.0))  # type: ignore[arg-type, call-overload]
+            account = account.losing(cause, spent.get(cause, 0.0))
         working = spent.get("compute", 0.0) + spent.get("exchange", 0.0)
         if step <= self.reached:
             account = account.losing("redo", working + spent.get("data", 0.0))

@@ -75,9 +75,11 @@ class Reading:
 
 
 class Meter:
-    """Mean loss and speed over the steps since it was last read."""
+    """Mean loss and speed over the steps since it was last read. `last`: the mean loss of then, which also stands for steps
+    that were left out."""
 
     def __init__(self) -> None:
+        self.last = 0.0
         self._loss, self._tokens, self._waited, self._start = 0.0, 0, 0.0, time.monotonic()
 
     def add(self, loss_sum: float, tokens: int) -> None:
@@ -91,7 +93,8 @@ class Meter:
         """Starts again."""
         now = time.monotonic()
         seconds = max(now - self._start, 1e-9)
-        reading = Reading(self._loss / max(1, self._tokens), self._tokens / seconds, min(1.0, self._waited / seconds))
+        self.last = self._loss / self._tokens if self._tokens else self.last
+        reading = Reading(self.last, self._tokens / seconds, min(1.0, self._waited / seconds))
         self._loss, self._tokens, self._waited, self._start = 0.0, 0, 0.0, now
         return reading
 

@@ -57,6 +57,12 @@ class Guard:
         """Why this step is left out without computing it; empty where it is not."""
         return self.quarantine.reason(step)
 
+    def compared_with(self, step: int, recent: Recent) -> Recent:
+        """What a step is compared with: nothing, where so many before it were left out that they are the rule, and there was no
+        checkpoint to go back to. Else steps that differ from the ones before would be refused for ever."""
+        first = self.quarantine.first_of_row(step)
+        return () if step - first >= self._spec.in_a_row and not self.quarantine.rolled_back_in(first, step) else recent
+
     def accepts(self, recent: Recent, loss: float, norm: float) -> bool:
         """Whether the update of a step may be applied."""
         self._verdict = judge(self._spec, recent, loss, norm)

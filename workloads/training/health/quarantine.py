@@ -81,6 +81,10 @@ class Quarantine:
     def rollbacks(self) -> int:
         return sum(entry.rolled_back_to is not None for entry in self._entries.values())
 
+    def rolled_back_in(self, start: int, stop: int) -> bool:
+        """Whether one of the steps [start, stop) made the run go back."""
+        return any(each.rolled_back_to is not None for step, each in self._entries.items() if start <= step < stop)
+
     def first_of_row(self, step: int) -> int:
         """The first of the steps left out one after the other that end right before `step`; `step` itself where none does."""
         while step - 1 in self._entries:

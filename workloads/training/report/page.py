@@ -60,19 +60,25 @@ def _curves(facts: ReportFacts) -> str:
         return ""
     key = "<p class='key'><span class='train'>training</span><span class='heldout'>held out</span></p>"
     small = "".join(
-        f"<figure>{line_chart([Series(title, 'train', _points(facts, name))], 'step', title)}<figcaption>{title}</figcaption></figure>"
-        for name, title in (
-            ("gradient_norm", "gradient norm before clipping"),
-            ("learning_rate", "learning rate"),
-            ("tokens_per_second", "tokens per second"),
-            ("workers", "workers"),
-        )
-        if _points(facts, name)
+        f"<figure>{line_chart([Series(title, 'train', points)], 'step', title)}<figcaption>{title}</figcaption></figure>"
+        for title, points in _small_curves(facts)
     )
     return _section(
         "Curves",
         f"<figure>{key}{loss}<figcaption>Loss in nats per token.</figcaption></figure><div class='small'>{small}</div>",
     )
+
+
+def _small_curves(facts: ReportFacts) -> list[tuple[str, list[tuple[float, float]]]]:
+    """Titles and points of what is worth a small chart; a number of workers that never changed is not."""
+    workers = _points(facts, "workers")
+    curves = [
+        ("gradient norm before clipping", [(step, norm) for step, norm in _points(facts, "gradient_norm") if norm > 0]),
+        ("learning rate, in thousandths", [(step, 1000 * rate) for step, rate in _points(facts, "learning_rate")]),
+        ("tokens per second", _points(facts, "tokens_per_second")),
+        ("workers", workers if len({count for _, count in workers}) > 1 else []),
+    ]
+    return [(title, points) for title, points in curves if points]
 
 
 def _points(facts: ReportFacts, name: str) -> list[tuple[float, float]]:

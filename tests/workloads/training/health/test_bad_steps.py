@@ -60,10 +60,14 @@ def _tokens(store: ArtifactStore, poisoned: tuple[int, ...] = ()) -> Artifact:
     return store.open("tokens", work.folder)
 
 
-def _job(store: ArtifactStore, poisoned_steps: tuple[int, ...] = (), **health: object) -> Job:
+def _job(
+    store: ArtifactStore, poisoned_steps: tuple[int, ...] = (), training: dict[str, int] | None = None, **health: object
+) -> Job:
     """Each of these steps has one poisoned row."""
     values: dict[str, object] = {"in_a_row": 3, "passed_before": 1, **health}
-    spec = QUICK.model_copy(update={"steps": STEPS, "evaluate_rows": 0, "health": HealthSpec.model_validate(values)})
+    spec = QUICK.model_copy(
+        update={"steps": STEPS, "evaluate_rows": 0, "health": HealthSpec.model_validate(values), **(training or {})}
+    )
     clean = make_job(store, _tokens(store), make_tokenizer(store), spec)
     order = open_feed(clean, TokenCounts.of(_tokens_of(clean)), _tokens_of(clean).local_folder(), torch.device("cpu"))
     rows = tuple(order.rows_of(step)[4] for step in poisoned_steps)
@@ -177,6 +181,23 @@ def test_bad_steps_before_the_first_checkpoint_are_left_out(store: ArtifactStore
     job = _job(store, (1,), action="roll_back")
     assert run_in_threads(job, 1) == ["finished"]
     assert set(_skipped(job)) == {1}
+
+
+def test_what_stays_different_without_a_checkpoint_to_go_back_to_becomes_the_rule(
+    store: ArtifactStore, tmp_path: Path, poison: list[float]
+) -> None:
+    """Also for who goes on from the start: the same steps are left out, and the next ones are compared alike."""
+    poison[0] = 500.0
+    health = {"window": 16, "in_a_row": 2}
+    spec = {"checkpoint_every": 100}
+    undisturbed = _job(ArtifactStore(str(tmp_path / "undisturbed")), (5, 6, 7, 8, 9), spec, **health)
+    assert run_in_threads(undisturbed, 1) == ["finished"]
+    assert set(_skipped(undisturbed)) == {5, 6}
+    job = _job(store, (5, 6, 7, 8, 9), spec, **health)
+    assert isinstance(run_in_threads(job, 1, lambda _: Meddler(fail=9))[0], Broken)
+    assert run_in_threads(job, 1) == ["finished"]
+    assert _skipped(job) == _skipped(undisturbed)
+    assert _bytes(job) == _bytes(undisturbed)
 
 
 def test_stop_ends_the_run_at_once(store: ArtifactStore, poison: list[float]) -> None:
