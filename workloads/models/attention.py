@@ -68,7 +68,7 @@ def _hide(scores: torch.Tensor, mask: torch.Tensor | None, rows: slice, seen: in
 
 
 def blocked_attention(
-    module: torch.nn.Module,
+    module: torch.nn.Module,  # noqa: ARG001  # as transformers calls it
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

@@ -7,7 +7,8 @@ Train's reports, which count only once its controller has polled them.
 import logging
 import time
 import uuid
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import ray
 import ray.train
@@ -26,9 +27,11 @@ from cluster.observe.board import Board, open_board
 from cluster.room import Resources, Room
 from cluster.stage import StageContext
 from workloads.training.communicator import Alone, Communicator, TorchGroup
+from workloads.training.hang import watched
 from workloads.training.job import Job, run_job
 from workloads.training.leave import WorkerLeft, training, watch_sigterm
 from workloads.training.loop import Ending
+from workloads.training.overseer import Overseer
 from workloads.training.posting import Posting, Start
 from workloads.training.sizing import Limits, Sizer, Stand
 from workloads.training.supervise import Resize, supervise
@@ -37,9 +40,8 @@ _COLLECTIVE_TIMEOUT_S = 300  # a process that is gone breaks the exchange at onc
 _THREADS_THAT_WAIT = {"OMP_WAIT_POLICY": "passive"}  # spinning threads beside other load made a step 5 times slower
 
 
-def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.0) -> Ending:
+def train_on_workers(job: Job, context: StageContext) -> Ending:
     """Run the job on `spec.workers` processes, or on as many as there is room for down to `spec.min_workers`, and wait.
-    `seconds_before`: those of the checkpoint it goes on from.
 
     Where others hold what it needs, or machines have yet to come, it says so and waits. Raises Interrupted after Ctrl-C or
     SIGTERM in this process, once the workers have left a checkpoint; ResourceError for more than the cluster can ever have;
@@ -52,7 +54,7 @@ def train_on_workers(job: Job, context: StageContext, seconds_before: float = 0.
     limits = Limits.of(job.spec)
     require_room(room, shape, limits.least, "training", "lower `training.workers` or what each asks for")
     sizer = Sizer(limits, lambda: _look(shape))
-    start = Start(time.time(), seconds_before)
+    start = Start(time.time())
     workers = sizer.first()
     metrics.TRAINING_RUNS.record(1, run=job.run)
     try:
@@ -78,7 +80,8 @@ def _train_as(
     waiting = Waiting(context.reporter, shape, workers)
     waiting.begin(current_room())
     scratch = context.store.root / ".staging" / f"ray-train-{uuid.uuid4().hex[:8]}"
-    with open_board(context.reporter) as board:
+    overseer = Overseer(job.run, job.folder(), context.reporter)
+    with open_board(context.reporter, overseer.hear) as board:
         trainer = TorchTrainer(
             _worker,  # type: ignore[arg-type]  # Ray's stub forgets the return value that Result.return_value hands on
             train_loop_config={"job": job, "board": board, "threads": int(shape["CPU"]), "start": start},
@@ -133,19 +136,20 @@ def _worker(config: dict[str, Any]) -> Ending | HanlinError:
     job: Job = config["job"]
     torch.set_num_threads(config["threads"])
     context = ray.train.get_context()
-    first = context.get_world_rank() == 0
     group: Communicator = TorchGroup() if context.get_world_size() > 1 else Alone()
     device = get_device() if job.spec.gpus_per_worker else torch.device("cpu")
-    listener = Posting(config["board"], job, first, config["start"])
+    listener = Posting(config["board"], job, group.rank, config["start"])
+    hang = partial(listener.incident, "hang")
+    ending: Ending | Literal[""] = ""
     try:
-        with training():
+        with training(), watched(listener.clock, job.spec.health.hang_seconds, group.rank, job.folder(), hang):
             ending = run_job(job, group, device, listener)
     except HanlinError as error:
-        if not first:
+        if group.rank != 0:
             raise
         return error  # trying again would meet it again
     finally:
-        listener.close()
+        listener.close(ending)
     if ending == "left":
         raise WorkerLeft("a worker was told to go")
     return ending

@@ -15,9 +15,12 @@ from workloads.models.card import CardFacts, model_card
 from workloads.models.folder import write_configs
 from workloads.models.size import ModelCost
 from workloads.training.checkpoint import LEDGER, METRICS, WEIGHTS, Checkpoint
+from workloads.training.health.quarantine import FILE as QUARANTINE
 from workloads.training.job import Job, TokenCounts
 from workloads.training.metrics import training_curve
 from workloads.training.optimizer import averaged_weights
+from workloads.training.report.write import FILE as REPORT
+from workloads.training.report.write import write_report
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -34,7 +37,8 @@ _OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 def write_model(
     draft: Draft, job: Job, counts: TokenCounts, cost: ModelCost, checkpoint: Checkpoint, tokens: Artifact, tokenizer: Artifact
 ) -> None:
-    """Fill the draft: weights, configs, tokenizer files, README.md, training/{metrics.jsonl,ledger.jsonl,curve.json}."""
+    """Fill the draft: weights, configs, tokenizer files, README.md, training/{metrics.jsonl,ledger.jsonl,curve.json,report.html}
+    and, where steps were left out, training/quarantine.jsonl."""
     template = _chat_template(tokenizer)
     config = decoder_config(job.model, counts.vocabulary, counts.sequence_length)
     with TemporaryDirectory() as scratch:
@@ -48,6 +52,10 @@ def write_model(
     metrics = checkpoint.lines(METRICS)
     draft.upload(checkpoint.folder / METRICS, f"training/{METRICS}")
     draft.upload(checkpoint.folder / LEDGER, f"training/{LEDGER}")
+    if report := write_report(job, checkpoint):
+        draft.write(f"training/{REPORT}", report)
+    if quarantine := job.folder().read(QUARANTINE):
+        draft.write(f"training/{QUARANTINE}", quarantine)
     draft.write("training/curve.json", json.dumps(training_curve(metrics)).encode())
     last: dict[str, Json] = json.loads(metrics[-1]) if metrics else {}
     facts = CardFacts(

@@ -12,6 +12,7 @@ from workloads.training.loss import IGNORED
 from workloads.training.objective import Batch
 from workloads.training.order import RowOrder, StepPlan, digest_rows
 from workloads.training.prefetch import Ahead
+from workloads.training.rows import RowDocuments
 
 _Place = tuple[int, int, int]  # step, rank, size
 
@@ -26,6 +27,9 @@ class Rows(Protocol):
 
     def valid(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many tokens of each of these rows are text; the rest is padding."""
+
+    def documents(self, row: int) -> RowDocuments:
+        """Where the text of a row came from."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,17 @@ class Feed:
             indices = self.order.rows(start, stop)
             batches.append(self._batch(self.rows, indices, digest_rows(np.arange(start, stop), indices)))
         return batches
+
+    def rows_of(self, step: int) -> list[int]:
+        """The numbers of the rows that a step owns, by position."""
+        return [int(row) for row in self.order.rows(*self.plan.positions(step))]
+
+    def documents(self, row: int) -> tuple[str, ...]:
+        """The documents in a training row; none where the tokens came without lineage."""
+        try:
+            return self.rows.documents(row).documents
+        except FileNotFoundError:
+            return ()
 
     def heldout_batches(self, rank: int, size: int, limit: int, micro_batch: int) -> Iterator[Batch]:
         """This process's share of the first `limit` held-out rows."""

@@ -6,24 +6,32 @@ others inside the step's exchange.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from transformers import PreTrainedModel
 
-from cluster.errors import HanlinError, LossError
+from cluster.errors import HanlinError
 from workloads.models.folder import named_weights
 from workloads.training.checkpoint import CheckpointStore, Content, LoopState, with_random_state
+from workloads.training.clock import TimedGroup
 from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
+from workloads.training.health.care import Care
+from workloads.training.health.guard import Guard
+from workloads.training.health.judge import remembered
 from workloads.training.listener import Listener
-from workloads.training.metrics import Meter, StepRecord, bits_per_character, peak_flops
+from workloads.training.metrics import Meter, Reading, StepRecord, bits_per_character, peak_flops
 from workloads.training.optimizer import optimizer_tensors
 from workloads.training.order import LedgerLine
 from workloads.training.placement import whole
 from workloads.training.precision import Precision
 from workloads.training.prepare import prepare
 from workloads.training.resume import resume
+from workloads.training.run_folder import RunFolder
+from workloads.training.saver import Saver
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
 from workloads.training.spec import TrainingSpec
 from workloads.training.step import Signals, StepResult
@@ -33,12 +41,13 @@ Ending = Literal["finished", "stopped", "left"]
 
 @dataclass(frozen=True)
 class Course:
-    """All that a run is given beside the model. `limit`: the largest number of steps. `tokens` and `characters` of the same
-    text turn nats per token into bits per character."""
+    """All that a run is given beside the model. `folder` is for what is told of it. `limit`: the largest number of steps.
+    `tokens` and `characters` of the same text turn nats per token into bits per character."""
 
     spec: TrainingSpec
     feed: Feed
     checkpoints: CheckpointStore
+    folder: RunFolder
     limit: int
     flops_per_token: int
     tokens: int
@@ -52,9 +61,15 @@ class Run:
         self, course: Course, model: PreTrainedModel, group: Communicator, precision: Precision, listener: Listener
     ) -> None:
         self._course, self._spec, self._model = course, course.spec, model
-        self._group, self._listener, self._precision = group, listener, precision
-        self._step, self._optimizer = prepare(model, course.spec, group, precision)
+        self._clock = listener.clock
+        self._group, self._listener, self._precision = TimedGroup(group, self._clock), listener, precision
+        self._step, self._optimizer = prepare(model, course.spec, self._group, precision)
         self._planner = Planner(course.spec, course.limit)
+        self._guard = Guard(course.spec.health, course.folder, self._group)
+        self._saver = Saver(course.checkpoints)
+        self._care = Care(
+            self._guard, course.feed, course.checkpoints, self._group, self._step, self._saver, self._attempt, listener
+        )
         self._meter = Meter()
         self._metrics: list[str] = []
         self._ledger: list[str] = []
@@ -66,45 +81,70 @@ class Run:
     def train(self) -> Ending:
         """Run to the end, or to the step boundary after a stop was asked for, and leave a checkpoint there.
 
-        Raises LossError where the loss is no longer a number, and whatever made a checkpoint fail, after all processes
-        have stopped.
+        Raises LossError where bad steps end it, and whatever made a checkpoint fail, after all processes have stopped.
         """
+        try:
+            return self._train()
+        finally:
+            self._saver.close()
+
+    def _train(self) -> Ending:
         self._begin()
+        self._clock.enter("compute")
         while not self.state.finished:
-            result = self._one_step()
-            if result.signals.stop or result.signals.leave:
+            signals = self._one_step()
+            if signals.stop or signals.leave:
                 self._save()
-                self._raise_failure()
-                return "stopped" if result.signals.stop else "left"
-        self._raise_failure()
+                self._settle()
+                return "stopped" if signals.stop else "left"
+        self._save()
+        self._settle()
         return "finished"
 
     def _begin(self) -> None:
-        resumed = resume(self._model, self._optimizer, self._course.checkpoints, self._group, self.state, self._listener.note)
+        self._resume()
+        self._guard.begin(self._course.feed.device)
+
+    def _resume(self, at_most: int | None = None) -> None:
+        """Where the newest checkpoint left the run, or the newest of step `at_most` or before."""
+        checkpoints, note = self._course.checkpoints, partial(self._listener.incident, "checkpoint_damaged")
+        resumed = resume(self._model, self._optimizer, checkpoints, self._group, self.state, note, at_most)
         self.state = replace(resumed.state, world_size=self._group.size)
-        self._metrics, self._ledger = resumed.metrics, resumed.ledger
+        self._metrics, self._ledger, self._saved = resumed.metrics, resumed.ledger, self.state.step
         first = self._group.rank == 0
         self._peak = self._group.size * peak_flops(self._course.feed.device, self._precision.dtype) if first else 1.0
         self._model.train()
         self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
 
-    def _one_step(self) -> StepResult:
+    def _one_step(self) -> Signals:
         step = self.state.step
         rate = learning_rate(self._spec, step, self.state.total_steps)
-        batches = self._course.feed.batches(step, *self._step.share)
-        result = self._step.run(batches, rate, self._signals())
-        if not math.isfinite(result.loss) or not math.isfinite(result.gradient_norm):
-            raise LossError(
-                f"the loss of step {step} is not a number any more",
-                "the last checkpoint before it stands",
-                "lower `training.learning_rate`, or set `training.clip`",
-            )
+        result = self._passed_over(step) if self._guard.passed_over(step) else self._computed(step, rate)
+        if not result.applied and not self._guard.passed_over(step):
+            target = self._care.refuse(self._guard.bad_step(step, result.loss, result.gradient_norm))
+            if target is not None:
+                self._resume(target)
+                return result.signals
         self._advance(result)
         self._evaluate()
+        spent = self._clock.lap(self.state.step)
+        self._meter.waited(spent.get("data", 0.0))
+        self._listener.spent(self.state.step, spent, result.applied)
         self._tell(result, rate)
-        if self.state.finished or self.state.step % self._spec.checkpoint_every == 0:
-            self._save()
-        return result
+        if result.applied:  # a row of bad steps may come from the weights: they must not take the place of good ones
+            self._save_where_due()
+        return result.signals
+
+    def _computed(self, step: int, rate: float) -> StepResult:
+        batches = self._course.feed.batches(step, *self._step.share)
+        self.state = replace(self.state, recent=self._guard.compared_with(step, self.state.recent))
+        accepts = partial(self._guard.accepts, self.state.recent)
+        return self._step.run(self._clock.waiting_for(batches), rate, self._signals(), accepts)
+
+    def _passed_over(self, step: int) -> StepResult:
+        """A step that was found bad before, in this run or in one that it goes on from: nothing is read."""
+        feed = self._course.feed
+        return StepResult(0.0, 0, 0.0, feed.order.digest(*feed.plan.positions(step)), Signals(), applied=False)
 
     def _signals(self) -> Signals:
         """What this process puts into the exchange; rank 0 alone plans the end, by its own clock."""
@@ -123,15 +163,19 @@ class Run:
             state,
             step=state.step + 1,
             position=state.position + self._spec.global_batch,
-            tokens=state.tokens + result.tokens,
+            tokens=state.tokens + (result.tokens if result.applied else 0),
             seconds=seconds,
             first_seconds=state.first_seconds or seconds,
             total_steps=max(total, state.step + 1) if total else UNDECIDED,
         )
-        self._meter.add(result.loss_sum, result.tokens)
+        if result.applied:
+            recent = remembered(self._spec.health, state.recent, result.loss, result.gradient_norm)
+            self.state = replace(self.state, recent=recent)
+            self._meter.add(result.loss_sum, result.tokens)
         if self._group.rank == 0:
             start, stop = self._course.feed.plan.positions(state.step)
-            line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size)
+            skipped = "" if result.applied else self._guard.passed_over(state.step)
+            line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size, skipped)
             self._ledger.append(line.to_line())
 
     def _evaluate(self) -> None:
@@ -141,24 +185,24 @@ class Run:
         if not feed.heldout_rows(spec.evaluate_rows) or not (state.finished or state.step % spec.evaluate_every == 0):
             return
         batches = feed.heldout_batches(*self._step.share, spec.evaluate_rows, spec.micro_batch)
-        self._heldout, _ = self._step.evaluate(batches)
+        with self._clock.within("evaluation"):
+            self._heldout, _ = self._step.evaluate(batches)
         best = math.inf if state.best_heldout is None else state.best_heldout
         waiting = 0 if self._heldout < best else state.waiting + 1
-        self.state = replace(state, best_heldout=min(best, self._heldout), waiting=waiting)
+        self.state = replace(state, heldout=self._heldout, best_heldout=min(best, self._heldout), waiting=waiting)
 
     def _tell(self, result: StepResult, rate: float) -> None:
         if self._group.rank != 0:
             return
         spec, state = self._spec, self.state
         if not (state.finished or self._heldout is not None or state.step % spec.log_every == 0):
-            self._listener.step(self._record(result, rate, result.loss, 0.0))
+            self._listener.step(self._record(result, rate, Reading(result.loss if result.applied else self._meter.last)))
             return
-        loss, speed = self._meter.read()
-        record = self._record(result, rate, loss, speed)
+        record = self._record(result, rate, self._meter.read())
         self._metrics.append(record.to_line())
         self._listener.line(record)
 
-    def _record(self, result: StepResult, rate: float, loss: float, speed: float) -> StepRecord:
+    def _record(self, result: StepResult, rate: float, reading: Reading) -> StepRecord:
         state, course = self.state, self._course
         expected = state.total_steps or self._planner.expected(state.step, state.seconds, state.first_seconds)
         heldout = self._heldout
@@ -168,24 +212,36 @@ class Run:
             tokens=state.tokens,
             seconds=state.seconds,
             learning_rate=rate,
-            loss=loss,
+            loss=reading.loss,
             gradient_norm=result.gradient_norm,
-            tokens_per_second=speed,
-            mfu=speed * course.flops_per_token / self._peak,
+            tokens_per_second=reading.tokens_per_second,
+            mfu=reading.tokens_per_second * course.flops_per_token / self._peak,
             expected_steps=expected,
             heldout_loss=heldout,
             heldout_bits_per_character=(
                 None if heldout is None else bits_per_character(heldout, course.tokens, course.characters)
             ),
+            bits_per_character=bits_per_character(reading.loss, course.tokens, course.characters),
+            wait=reading.wait,
+            workers=self._group.size,
         )
 
-    def _save(self) -> None:
-        """Commit a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
+    def _save_where_due(self) -> None:
+        near = self._spec.local_checkpoint_every
+        if self.state.step % self._spec.checkpoint_every == 0:
+            self._save()
+        elif near and self.state.step % near == 0:
+            self._save(near_only=True)
+        if self._group.rank == 0 and self._failure is None:
+            self._attempt(lambda: [self._listener.saved(step) for step in self._saver.written()])
+
+    def _save(self, near_only: bool = False) -> None:
+        """Begin to write a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
         if self._saved == self.state.step:
             return
         weights, optimizer = whole(named_weights(self._model)), whole(optimizer_tensors(self._model, self._optimizer))
         if self._group.rank != 0 or self._failure is not None:
-            self._saved = self.state.step
+            self._saved = self.state.step if not near_only else self._saved
             return
         content = Content(
             with_random_state(self.state),
@@ -194,13 +250,23 @@ class Run:
             self._metrics,
             self._ledger,
         )
-        try:
-            self._course.checkpoints.save(content)
-            self._saved = self.state.step
-            self._listener.saved(self._saved)
-        except HanlinError as error:
-            self._failure = error
+        with self._clock.within("checkpoint"):
+            self._attempt(lambda: self._saver.save(content, near_only))
+        self._saved = self.state.step if not near_only else self._saved
 
-    def _raise_failure(self) -> None:
+    def _settle(self) -> None:
+        """Wait for the last checkpoint to be committed, and raise what failed."""
+        if self._group.rank == 0 and self._failure is None:
+            self._attempt(self._saver.wait)
+            self._attempt(lambda: [self._listener.saved(step) for step in self._saver.written()])
         if self._failure is not None:
             raise self._failure
+        if self.state.finished and self._group.rank == 0:
+            self._course.checkpoints.forget_near()
+
+    def _attempt(self, work: Callable[[], object]) -> None:
+        """What the surroundings fail to do ends the run at the next step, in all processes."""
+        try:
+            work()
+        except HanlinError as error:
+            self._failure = self._failure or error

@@ -29,6 +29,12 @@ class Batch:
     positions: torch.Tensor | None = None
     mask: torch.Tensor | None = None
 
+    def row(self, number: int) -> "Batch":
+        """One whole row as a batch."""
+        this = slice(number, number + 1)
+        documents = None if self.documents is None else self.documents[this]
+        return Batch(self.inputs[this], self.targets[this], documents=documents)
+
 
 class NextTokenLoss(nn.Module):
     """Summed cross-entropy in nats. Weights keep the names they have in the decoder below `model`."""

@@ -31,12 +31,14 @@ def resume(
     group: Communicator,
     fresh: LoopState,
     note: Callable[[str], None],
+    at_most: int | None = None,
 ) -> Resumed:
-    """Fill model and optimizer from the newest whole checkpoint, or leave them at step 0 with the state `fresh`.
+    """Fill model and optimizer from the newest whole checkpoint (of step `at_most` or before), or leave them at step 0 with
+    the state `fresh`.
 
     Weights and optimizer are equal to the bit in all processes afterwards.
     """
-    found = checkpoints.newest(note) if group.rank == 0 else None
+    found = checkpoints.newest(note, at_most) if group.rank == 0 else None
     create_state(model, optimizer)
     if found is not None:
         _fill(model, optimizer, found)
@@ -44,8 +46,10 @@ def resume(
     told: dict[str, Json] = {"state": (found.state if found else fresh).to_json(), "resumed": found is not None}
     shared = share_json(told, group, device)
     state = LoopState.from_json(shared["state"])  # type: ignore[arg-type]
-    given = {**found.weights(), **found.optimizer()} if found is not None else {}
-    for name, target in {**named_weights(model), **optimizer_tensors(model, optimizer)}.items():
+    targets = {**named_weights(model), **optimizer_tensors(model, optimizer)}
+    cut = found is not None and any(is_sharded(target) for target in targets.values())
+    given = {**found.weights(), **found.optimizer()} if found is not None and cut else {}
+    for name, target in targets.items():
         if not is_sharded(target):
             group.copy_from_first(target.data)
         elif shared["resumed"]:  # else every process has made the same fresh weights

@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.training.health.spec import HealthSpec
 from workloads.training.parallel.spec import ParallelSpec
+from workloads.training.retention import Retention
 
 Schedule = Literal["wsd", "cosine", "linear", "constant"]
 OptimizerName = Literal["adamw", "muon"]
@@ -20,6 +22,9 @@ _SURROUNDINGS = frozenset(
         "micro_batch",
         "checkpoint_every",
         "keep_checkpoints",
+        "keep_best",
+        "keep_every_hours",
+        "local_checkpoint_every",
         "workers",
         "min_workers",
         "cpus_per_worker",
@@ -76,7 +81,13 @@ class TrainingSpec(Spec):
     evaluate_rows: int = Field(64, ge=0, description="held-out rows measured each time (0: none)")
     log_every: int = Field(10, ge=1, description="steps per line of metrics")
     checkpoint_every: int = Field(200, ge=1, description="steps between two checkpoints")
+    local_checkpoint_every: int | None = Field(
+        None, ge=1, description="steps between two checkpoints on the worker's own disk, beside the durable ones"
+    )
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
+    keep_best: int = Field(1, ge=0, description="checkpoints of the lowest held-out loss that are kept as well")
+    keep_every_hours: float | None = Field(None, gt=0, description="hours of training of which one checkpoint is kept as well")
+    health: HealthSpec = Field(HealthSpec(), description="what makes a bad step, and what is done about it")
     parallel: ParallelSpec = Field(ParallelSpec(), description="what the processes share instead of holding it whole each")
     workers: int = Field(1, ge=1, description="training processes; at most global_batch / micro_batch, rounded up")
     min_workers: int | None = Field(
@@ -94,7 +105,12 @@ class TrainingSpec(Spec):
 
     def identity(self) -> dict[str, Json]:
         """The values that decide the result: what enters the fingerprint."""
-        return {key: value for key, value in self.to_json().items() if key not in _SURROUNDINGS}
+        values = {key: value for key, value in self.to_json().items() if key not in _SURROUNDINGS}
+        return values | {"health": self.health.identity()}
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.keep_checkpoints, self.keep_best, self.keep_every_hours)
 
     @model_validator(mode="after")
     def _every_worker_has_work(self) -> "TrainingSpec":

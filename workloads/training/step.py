@@ -51,6 +51,8 @@ class OptimizerStep:
     """Keeps all gradients in one flat buffer, so that a step has one exchange. Its last places are shared numbers: loss, valid
     targets (exact to 2^24 per step), stop, leave, total steps, and the eight bytes of the digest."""
 
+    knows_rows = True  # row_losses can be asked for
+
     def __init__(self, objective: NextTokenLoss, optimizer: TrainingOptimizer, group: Communicator, clip: float) -> None:
         self._objective, self._optimizer, self._group, self._clip = objective, optimizer, group, clip
         self._weights = list(objective.parameters())
@@ -95,6 +97,15 @@ class OptimizerStep:
             self._optimizer.step()
         shared = Signals(stop > 0, leave > 0, round(total_steps))
         return StepResult(loss_sum, round(tokens), float(norm), joined(digests), shared, applied)
+
+    @torch.no_grad()
+    def row_losses(self, batch: Batch) -> list[float]:
+        """Mean loss of each row of a batch, in nats per token; computed by this process alone."""
+        losses = []
+        for number in range(len(batch.inputs)):
+            row = batch.row(number)
+            losses.append(float(self._objective(row)) / max(1, int((row.targets != IGNORED).sum())))
+        return losses
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> tuple[float, int]:

@@ -60,5 +60,6 @@ def _context_group(spec: ParallelSpec, size: int) -> distributed.ProcessGroup | 
         return None
     apart, block = spec.tensor, spec.tensor * spec.context
     groups = [[start + t + apart * c for c in range(spec.context)] for start in range(0, size, block) for t in range(apart)]
-    mine, _ = distributed.new_subgroups_by_enumeration(groups)
+    mine: distributed.ProcessGroup | None
+    mine, _ = distributed.new_subgroups_by_enumeration(groups)  # type: ignore[no-untyped-call]
     return mine

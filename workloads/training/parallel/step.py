@@ -22,6 +22,8 @@ class ShardedStep:
     """Every process makes as many passes as the one with most micro-batches, since each pass gathers weights from all: one that has
     none left computes a row without targets."""
 
+    knows_rows = False  # no process has the whole model
+
     def __init__(
         self, objective: NextTokenLoss, optimizer: TrainingOptimizer, group: Communicator, layout: Layout, clip: float
     ) -> None:
@@ -66,6 +68,10 @@ class ShardedStep:
         return StepResult(
             loss_sum, round(tokens), norm, joined(digests), Signals(stop > 0, leave > 0, round(total_steps)), applied
         )
+
+    def row_losses(self, batch: Batch) -> list[float]:
+        """Not to be asked for: see knows_rows."""
+        raise NotImplementedError(f"the losses of {len(batch.inputs)} rows by one process that has a part of the model")
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> tuple[float, int]:
