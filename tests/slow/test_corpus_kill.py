@@ -35,8 +35,7 @@ STEPS = {
     *("large_star", "small_star", "labels_of_edges", "members_of_partition", "settle_groups", "resolve_equal", "fates_of_room"),
     *("paragraphs_of_block", "repeated_paragraphs", "anchors_of_block", "matches_of_anchors", "matches_of_room"),
     *("texts_of_block", "passages_of_room", "cuts_of_room", "cut_block"),
-    *("survey_block", "tally_block"),
-    *("documents_of_block", "index_of_block", "decisions_of_block", "bad_records_of_block", "write_part"),
+    *("survey_block", "pieces_of_block", "write_documents", "write_part"),
 }
 """Every function that runs as a task of its own, beside reading and cleaning."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from workloads.corpus.blocks import Blocks
 from workloads.corpus.dedup.cuts import SharedText, cut_block, cuts_of_room
 from workloads.corpus.dedup.layout import Layout
 from workloads.corpus.dedup.paragraphs import paragraphs_of_block, repeated_paragraphs
@@ -20,13 +21,13 @@ References = list[Any]
 
 
 def find_shared(
-    blocks: list[Any], fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
-) -> tuple[list[Any], SharedText]:
+    blocks: Blocks, fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
+) -> tuple[Blocks, SharedText]:
     """The blocks without what is cut, and what was found. Does nothing where the recipe asks for neither."""
     if not spec.paragraph_characters and spec.passages == "off":
         return blocks, SharedText()
-    layout = Layout.of(documents, len(blocks))
-    decided = [(layout.room(number), *each) for number, each in enumerate(zip(blocks, fates, strict=True))]
+    layout = Layout.of(documents, len(blocks.tables))
+    decided = [(layout.room(number), *each) for number, each in enumerate(zip(blocks.tables, fates, strict=True))]
     cuts: list[References] = [[] for _ in range(layout.rooms)]
     if spec.paragraph_characters:
         cuts = _add(cuts, _paragraphs(layout, spec.paragraph_characters, decided))
@@ -38,7 +39,8 @@ def find_shared(
     if spec.passages == "report":
         counts += [start_parts(cuts_of_room, 2, each)[1] for each in passages]
     if any(found):
-        blocks = [start(cut_block, block, found[room][0], min_characters) for room, block, _ in decided]
+        cut = [start_parts(cut_block, 2, block, found[room][0], min_characters) for room, block, _ in decided]
+        blocks = Blocks(*columns(cut))
     return blocks, sum(collect(counts), SharedText())
 
 
