@@ -87,7 +87,7 @@ def _command(system: str, options: argparse.Namespace, plain: Path, work: Path) 
     if not options.peers or not options.environments or not script.exists() or not python.exists():
         print(f"{system:<12} skipped: no {script} or no {python}")
         return []
-    tokenizer = peer_tokenizer(python, Path(options.peers), plain, work)
+    tokenizer = peer_tokenizer(python, Path(options.peers), plain, Path(options.prepared or work))
     return [str(python), str(script), str(plain), str(work / system), "--workers", "2", "--tokenizer", str(tokenizer), *extra]
 
 
@@ -211,7 +211,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--environments", default="", help="folder of the peers' virtual environments")
     parser.add_argument("--only", default="", help="systems to run, by commas: ours, datatrove, datajuicer, rensa")
     parser.add_argument("--repeat", type=int, default=1, help="edited copies of the input that are read")
-    parser.add_argument("--prepared", default="", help="folder that keeps the copies from run to run")
+    parser.add_argument("--prepared", default="", help="folder that keeps copies and the peers' tokenizer from run to run")
     parser.add_argument("--tokenizer", default="", help="folder of a tokenizer artifact store made by an earlier run")
     parser.add_argument("--scratch", default=None, help="where to work; needs ten times the input")
     return parser.parse_args()

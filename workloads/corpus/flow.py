@@ -18,12 +18,12 @@ from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
 
 _LEAST_BLOCK, _USUAL_BLOCK, _LARGEST_BLOCK = 2 << 20, 16 << 20, 64 << 20
-_FEWEST_BLOCKS, _MANY_BLOCKS = 32, 512
+_FEWEST_BLOCKS, _MANY_BLOCKS = 32, 128
 Told = Callable[[int], None]
 
 
 def block_bytes(total: int) -> int:
-    """Of a block as read, where all input has `total` bytes: what a task holds does not grow with it up to 8 GB; beyond, blocks
+    """Of a block as read, where all input has `total` bytes: what a task holds does not grow with it up to 2 GB; beyond, blocks
     do, since the objects exchanged grow with the square of their number (limits.py)."""
     return max(_LEAST_BLOCK, min(_USUAL_BLOCK, total // _FEWEST_BLOCKS), min(_LARGEST_BLOCK, total // _MANY_BLOCKS))
 

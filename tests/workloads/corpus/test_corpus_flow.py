@@ -64,9 +64,10 @@ def test_heads_count_traditional_characters_of_what_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "expected"), [(0, 2 << 20), (150 << 20, 150 << 15), (1 << 30, 16 << 20), (8 << 30, 16 << 20), (1 << 40, 64 << 20)]
+    ("total", "expected"),
+    [(0, 2 << 20), (150 << 20, 150 << 15), (1 << 30, 16 << 20), (2 << 30, 16 << 20), (8 << 30, 64 << 20), (1 << 40, 64 << 20)],
 )
-def test_a_block_is_of_one_size_between_half_a_gigabyte_and_eight(total: int, expected: int) -> None:
+def test_a_block_is_of_one_size_between_half_a_gigabyte_and_two(total: int, expected: int) -> None:
     assert block_bytes(total) == expected
 
 
