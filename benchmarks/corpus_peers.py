@@ -25,7 +25,11 @@ from typing import IO
 
 import psutil
 
-PEERS = {"datatrove": ("datatrove", []), "datajuicer": ("datajuicer", []), "rensa": ("rensa", [])}
+PEERS: dict[str, tuple[str, list[str]]] = {
+    "datatrove": ("datatrove", []),
+    "datajuicer": ("datajuicer", []),
+    "rensa": ("rensa", []),
+}
 SAMPLE_EVERY = 0.5  # seconds
 VOCABULARY = 16_000
 LEARN_FROM = 20_000_000  # characters of the input

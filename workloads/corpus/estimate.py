@@ -2,7 +2,7 @@
 which size one run goes in limits.py.
 
 The model is linear in bytes: every step looks at a document a fixed number of times and no step compares all with all. Growth over
-150 and 600 MB is in benchmarks/RESULTS.md.
+150, 600 and 2,400 MB is in benchmarks/RESULTS.md.
 """
 
 import math
