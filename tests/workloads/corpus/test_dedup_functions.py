@@ -189,6 +189,6 @@ def test_dividing_keeps_everything_in_order(places: list[int]) -> None:
 
 
 def test_at_least_one_is_held_out_and_never_all() -> None:
-    assert heldout_below(0.5, Survey(1, 9, 5, 5)) == 0
-    assert heldout_below(0.0, Survey(2, 9, 5, 50)) == 6
-    assert heldout_below(0.9999, Survey(2, 9, 5, 50)) == 50
+    assert heldout_below(0.5, Survey(1, 1, 9, 5, 5)) == 0
+    assert heldout_below(0.0, Survey(2, 2, 9, 5, 50)) == 6
+    assert heldout_below(0.9999, Survey(2, 2, 9, 5, 50)) == 50
