@@ -233,7 +233,7 @@ class Run:
         elif near and self.state.step % near == 0:
             self._save(near_only=True)
         if self._group.rank == 0 and self._failure is None:
-            self._attempt(lambda: [self._listener.saved(step) for step in self._saver.written()])
+            self._attempt(self._tell_saved)
 
     def _save(self, near_only: bool = False) -> None:
         """Begin to write a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
@@ -258,11 +258,15 @@ class Run:
         """Wait for the last checkpoint to be committed, and raise what failed."""
         if self._group.rank == 0 and self._failure is None:
             self._attempt(self._saver.wait)
-            self._attempt(lambda: [self._listener.saved(step) for step in self._saver.written()])
+            self._attempt(self._tell_saved)
         if self._failure is not None:
             raise self._failure
         if self.state.finished and self._group.rank == 0:
             self._course.checkpoints.forget_near()
+
+    def _tell_saved(self) -> None:
+        for step in self._saver.written():
+            self._listener.saved(step)
 
     def _attempt(self, work: Callable[[], object]) -> None:
         """What the surroundings fail to do ends the run at the next step, in all processes."""

@@ -43,7 +43,7 @@ def _last(job: Job) -> Checkpoint:
 
 def test_a_run_is_reported_from_what_it_left(job: Job) -> None:
     run_in_threads(job, 2)
-    Bookkeeper(job.folder(), 0.0, now=lambda: 20.0).step(12, {"compute": 6.0, "data": 2.0}, True)
+    Bookkeeper(job.folder(), 1.0, now=lambda: 20.0).step(12, {"compute": 6.0, "data": 2.0}, True)
     Overseer(job.run, job.folder(), SilentReporter()).record("hang", "rank 0 hangs in <data>")
     facts = gather(job, _last(job))
     assert (facts.steps, facts.rows, facts.fault, facts.workers) == (12, 72, "", [(0, 2)])
