@@ -1,19 +1,21 @@
 """The training loop: from the newest checkpoint's position to the last step, without Ray.
 
 Every process of the group runs it. All decide alike, because what one of them knows (a stop, the planned end) reaches the
-others inside the step's exchange.
+others inside the step's exchange. Where an exchange breaks, those that are left meet, copy the state of one that has come
+furthest, and do again what broke: an update is made by all of them or by none.
 """
 
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
 
+import torch
 from transformers import PreTrainedModel
 
 from cluster.errors import HanlinError, LossError
 from workloads.models.folder import named_weights
-from workloads.training.checkpoint import CheckpointStore, Content, LoopState, with_random_state
+from workloads.training.carried import Carried, Pending
+from workloads.training.checkpoint import CheckpointStore, Content, LoopState, restore_random_state, with_random_state
 from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
 from workloads.training.listener import Listener
@@ -22,11 +24,12 @@ from workloads.training.optimizer import make_optimizer, optimizer_tensors
 from workloads.training.order import LedgerLine
 from workloads.training.precision import Precision
 from workloads.training.resume import resume
+from workloads.training.rollcall import TORN, CatchUp, Ended, Ending, PeerLost
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
 from workloads.training.spec import TrainingSpec
 from workloads.training.step import OptimizerStep, Signals, StepResult
 
-Ending = Literal["finished", "stopped", "left"]
+__all__ = ["Course", "Ending", "Run"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class Run:
         self._meter = Meter()
         self._metrics: list[str] = []
         self._ledger: list[str] = []
+        self._pending: Pending | None = None
+        self._ending: Ending | None = None
+        self._over = False
+        self._whole = True  # False while another's state is on its way into ours
         self._failure: HanlinError | None = None
         self._heldout: float | None = None
         self._saved = -1
@@ -68,26 +75,64 @@ class Run:
         Raises LossError where the loss is no longer a number, and whatever made a checkpoint fail, after all processes
         have stopped.
         """
-        self._begin()
-        while not self.state.finished:
-            result = self._one_step()
-            if result.signals.stop or result.signals.leave:
-                self._save()
-                self._raise_failure()
-                return "stopped" if result.signals.stop else "left"
+        self._load()
+        part = self._meet
+        while not self._over:
+            try:
+                part()
+                part = self._one_step if self._ending is None else self._end
+            except PeerLost:
+                part = self._meet
+            except Ended as ended:
+                return ended.how
         self._raise_failure()
-        return "finished"
+        assert self._ending is not None
+        return self._ending
 
-    def _begin(self) -> None:
-        resumed = resume(self._model, self._optimizer, self._course.checkpoints, self._group, self.state, self._listener.note)
-        self.state = replace(resumed.state, world_size=self._group.size)
-        self._metrics, self._ledger = resumed.metrics, resumed.ledger
-        first = self._group.rank == 0
-        self._peak = self._group.size * peak_flops(self._course.feed.device, self._precision.dtype) if first else 1.0
+    def _load(self) -> None:
+        """What the newest checkpoint holds; the peers may have come further."""
+        resumed = resume(self._model, self._optimizer, self._course.checkpoints, self.state, self._listener.note)
+        self.state, self._metrics, self._ledger = resumed.state, resumed.metrics, resumed.ledger
+        self._peak = peak_flops(self._course.feed.device, self._precision.dtype)
         self._model.train()
+
+    def _meet(self) -> None:
+        """Settle who takes part in the next step, and catch up with the one that has come furthest."""
+        progress = 2 * self.state.step + (self._pending is None) if self._whole else TORN
+        catch_up = self._group.meet(progress)
+        if not self._whole and catch_up is not None and catch_up.source == self._group.rank:
+            raise RuntimeError("all processes with a whole state were lost; those that are left start from the last checkpoint")
+        if catch_up is not None:
+            self._catch_up(catch_up)
+        self.state = replace(self.state, world_size=self._group.size)
         self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
 
-    def _one_step(self) -> StepResult:
+    def _catch_up(self, catch_up: CatchUp) -> None:
+        carried = Carried(with_random_state(self.state), self._metrics, self._ledger, self._pending, self._ending)
+        tensors = [*named_weights(self._model).values(), *optimizer_tensors(self._model, self._optimizer).values()]
+        self._whole = self._whole and not catch_up.behind
+        carried = carried.share(tensors, self._group, self._course.feed.device, catch_up.source)
+        self._whole = True
+        self.state, self._metrics, self._ledger = carried.state, carried.metrics, carried.ledger
+        self._pending, self._ending = carried.pending, carried.ending
+        restore_random_state(self.state)
+
+    def _one_step(self) -> None:
+        """Compute and apply the next step, unless that is done; then wind it up."""
+        if self._pending is None and self.state.finished:
+            self._ending = "finished"
+            return
+        if self._pending is None:
+            self._pending = self._compute()
+        pending = self._pending
+        self._evaluate()
+        self._tell(pending)
+        self._pending = None
+        if self.state.step % self._spec.checkpoint_every == 0:
+            self._save()
+        self._heed(pending.result.signals)
+
+    def _compute(self) -> Pending:
         step = self.state.step
         rate = learning_rate(self._spec, step, self.state.total_steps)
         batches = self._course.feed.batches(step, self._group.rank, self._group.size)
@@ -99,21 +144,42 @@ class Run:
                 "lower `training.learning_rate`, or set `training.clip`",
             )
         self._advance(result)
-        self._evaluate()
-        self._tell(result, rate)
-        if self.state.finished or self.state.step % self._spec.checkpoint_every == 0:
+        return Pending(result, rate)
+
+    def _heed(self, signals: Signals) -> None:
+        """What someone wanted of all at this step boundary."""
+        if signals.stop:
+            self._ending = "stopped"
+        elif signals.leave:
             self._save()
-        return result
+            if self._leaves() or not self._group.lasting:
+                self._group.leave()
+                self._ending = "left"
+        if self._ending is None and (signals.leave or signals.meet):
+            raise PeerLost
+
+    def _leaves(self) -> bool:
+        return self._listener.leave_wanted() or bool(self._group.news().leave)
+
+    def _end(self) -> None:
+        """Nobody but who leaves goes before the last checkpoint is there, whoever may be lost while it is written."""
+        if self._ending is not None and self._ending != "left":
+            self._save()
+            self._group.sum(torch.zeros(1, device=self._course.feed.device))
+            if self._failure is None:
+                self._group.end(self._ending)
+        self._over = True
 
     def _signals(self) -> Signals:
         """What this process puts into the exchange; rank 0 alone plans the end, by its own clock."""
+        leave, meet = self._leaves(), self._group.news().meet
         if self._group.rank != 0:
-            return Signals(leave=self._listener.leave_wanted())
+            return Signals(leave=leave, meet=meet)
         state, patience = self.state, self._spec.stop_when_flat
         flat = patience is not None and state.waiting >= patience
         total = self._planner.total(state.step, state.seconds, state.first_seconds, flat, state.total_steps)
         stop = self._failure is not None or self._listener.stop_wanted()
-        return Signals(stop, self._listener.leave_wanted(), total)
+        return Signals(stop, leave, meet, total)
 
     def _advance(self, result: StepResult) -> None:
         state, seconds = self.state, time.monotonic() - self._began
@@ -128,10 +194,9 @@ class Run:
             total_steps=max(total, state.step + 1) if total else UNDECIDED,
         )
         self._meter.add(result.loss_sum, result.tokens)
-        if self._group.rank == 0:
-            start, stop = self._course.feed.plan.positions(state.step)
-            line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size)
-            self._ledger.append(line.to_line())
+        start, stop = self._course.feed.plan.positions(state.step)
+        line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size)
+        self._ledger.append(line.to_line())
 
     def _evaluate(self) -> None:
         """Measure the held-out loss where it is due, and count how long it has not fallen."""
@@ -145,17 +210,18 @@ class Run:
         waiting = 0 if self._heldout < best else state.waiting + 1
         self.state = replace(state, best_heldout=min(best, self._heldout), waiting=waiting)
 
-    def _tell(self, result: StepResult, rate: float) -> None:
-        if self._group.rank != 0:
-            return
-        spec, state = self._spec, self.state
-        if not (state.finished or self._heldout is not None or state.step % spec.log_every == 0):
-            self._listener.step(self._record(result, rate, result.loss, 0.0))
+    def _tell(self, pending: Pending) -> None:
+        """All keep the metrics, so that none is lost with rank 0, which tells them."""
+        state, result, first = self.state, pending.result, self._group.rank == 0
+        if not (state.finished or self._heldout is not None or state.step % self._spec.log_every == 0):
+            if first:
+                self._listener.step(self._record(result, pending.rate, result.loss, 0.0))
             return
         loss, speed = self._meter.read()
-        record = self._record(result, rate, loss, speed)
+        record = self._record(result, pending.rate, loss, speed)
         self._metrics.append(record.to_line())
-        self._listener.line(record)
+        if first:
+            self._listener.line(record)
 
     def _record(self, result: StepResult, rate: float, loss: float, speed: float) -> StepRecord:
         state, course = self.state, self._course
@@ -170,7 +236,7 @@ class Run:
             loss=loss,
             gradient_norm=result.gradient_norm,
             tokens_per_second=speed,
-            mfu=speed * course.flops_per_token / self._peak,
+            mfu=speed * course.flops_per_token / (self._group.size * self._peak),
             expected_steps=expected,
             heldout_loss=heldout,
             heldout_bits_per_character=(

@@ -38,7 +38,8 @@ class Posting:
         self._next_post = 0.0
         self._answer: Any = None
         self._stop = False
-        self._tracking = Tracking(job.spec.tracking_uri if first else "", job.run, job.work.fingerprint, self.note)
+        self._open_tracking = lambda: Tracking(job.spec.tracking_uri, job.run, job.work.fingerprint, self.note)
+        self._tracking: Tracking | None = None  # for the process that tells: another takes its place if it is lost
         if first:
             metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=job.run)
 
@@ -55,6 +56,7 @@ class Posting:
         if record.heldout_bits_per_character is not None:
             self._facts["heldout_bits_per_character"] = record.heldout_bits_per_character
         self._measure(record)
+        self._tracking = self._tracking or self._open_tracking()
         self._tracking.log(record)
         self._post(record)
 
@@ -74,7 +76,8 @@ class Posting:
         return told_to_leave()
 
     def close(self) -> None:
-        self._tracking.close()
+        if self._tracking is not None:
+            self._tracking.close()
 
     def _measure(self, record: StepRecord) -> None:
         now = time.time()

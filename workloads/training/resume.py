@@ -1,4 +1,4 @@
-"""Put a run where its newest checkpoint left it, in every process alike: rank 0 reads, the others receive."""
+"""Put a process where the newest checkpoint left its run. What the others then copy from it: loop.py."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ from transformers import PreTrainedModel
 from cluster.errors import ArtifactError
 from workloads.models.folder import named_weights
 from workloads.training.checkpoint import LEDGER, METRICS, Checkpoint, CheckpointStore, LoopState, restore_random_state
-from workloads.training.communicator import Communicator, share_json
-from workloads.training.optimizer import create_state, optimizer_tensors, restore_optimizer
+from workloads.training.optimizer import create_state, restore_optimizer
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """Where a run goes on; metrics and ledger so far are known to rank 0 alone."""
+    """Where a run goes on, with the metrics and the ledger so far."""
 
     state: LoopState
     metrics: list[str]
@@ -26,23 +25,15 @@ def resume(
     model: PreTrainedModel,
     optimizer: torch.optim.AdamW,
     checkpoints: CheckpointStore,
-    group: Communicator,
     fresh: LoopState,
     note: Callable[[str], None],
 ) -> Resumed:
-    """Fill model and optimizer from the newest whole checkpoint, or leave them at step 0 with the state `fresh`.
-
-    Weights and optimizer are equal to the bit in all processes afterwards.
-    """
-    found = checkpoints.newest(note) if group.rank == 0 else None
+    """Fill model and optimizer from the newest whole checkpoint, or leave them at step 0 with the state `fresh`."""
+    found = checkpoints.newest(note)
     create_state(model, optimizer)
     if found is not None:
         _fill(model, optimizer, found)
     state = found.state if found is not None else fresh
-    device = next(model.parameters()).device
-    state = LoopState.from_json(share_json(state.to_json(), group, device))
-    for tensor in [*named_weights(model).values(), *optimizer_tensors(model, optimizer).values()]:
-        group.copy_from_first(tensor.data)
     restore_random_state(state)
     if found is None:
         return Resumed(state, [], [])

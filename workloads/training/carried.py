@@ -1,0 +1,44 @@
+"""What a process that is behind copies from one that is not: everything that makes the next step the same in both.
+
+Tensors are copied in place, the rest as JSON. Not for what is kept in storage: checkpoint.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+
+from workloads.training.checkpoint import LoopState
+from workloads.training.communicator import Communicator, share_json, share_tensors
+from workloads.training.rollcall import Ending
+from workloads.training.step import Signals, StepResult
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A step whose update is done, and after which something is still to do: measuring, telling, saving."""
+
+    result: StepResult
+    rate: float
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Beside the tensors: the state, metrics and ledger of all steps so far, the step that is not wound up, and how the run is
+    about to end."""
+
+    state: LoopState
+    metrics: list[str]
+    ledger: list[str]
+    pending: Pending | None = None
+    ending: Ending | None = None
+
+    def share(self, tensors: Sequence[torch.Tensor], group: Communicator, device: torch.device, source: int) -> "Carried":
+        """The value of the process with this rank, in all, with its tensors. May raise PeerLost: then the tensors are of no use."""
+        values = share_json(asdict(self), group, device, source)
+        share_tensors(tensors, group, source)
+        pending = values["pending"]
+        if pending is not None:
+            signals = Signals(**pending["result"].pop("signals"))
+            pending = Pending(StepResult(**pending["result"], signals=signals), pending["rate"])
+        return Carried(LoopState.from_json(values["state"]), values["metrics"], values["ledger"], pending, values["ending"])
