@@ -1,7 +1,6 @@
 """A roll in this process, and runs of peers as threads with real gloo between them; a thread that ends breaks with the others."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -49,6 +48,10 @@ class LocalRoll:
         with self._condition:
             self._leaving[place] = leave
 
+    def until_someone_waits(self) -> None:
+        with self._condition:
+            assert self._condition.wait_for(lambda: self._call.waiting, timeout=120)
+
     def _look(self) -> None:
         if (meeting := self._call.meet()) is not None:
             self._meetings.append(meeting)
@@ -69,7 +72,7 @@ class Workers:
             peers = Peers(self.roll, place, name, "127.0.0.1")
             try:
                 self.endings[name] = run_job(self.job, peers, torch.device("cpu"), listener)
-            except Exception as error:  # noqa: BLE001  # the test looks at it
+            except BaseException as error:  # noqa: BLE001  # the test looks at it
                 self.endings[name] = error
             finally:
                 peers.leave()
@@ -77,11 +80,11 @@ class Workers:
         self._threads.append(threading.Thread(target=work, name=name))
         self._threads[-1].start()
 
+    def until_someone_waits(self) -> None:
+        self.roll.until_someone_waits()
+
     def join(self) -> dict[str, Ending | BaseException]:
         for thread in self._threads:
             thread.join(250)
             assert not thread.is_alive()
         return self.endings
-
-
-Hear = Callable[[int], Listener]
