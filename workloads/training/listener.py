@@ -17,6 +17,10 @@ class Listener(Protocol):
     def saved(self, step: int) -> None:
         """A checkpoint of this step is committed (told by rank 0)."""
 
+    def went_on(self, workers: int, seconds: float) -> None:
+        """The first step since processes were lost, left or joined is done, by so many, so long after the step before (told by
+        rank 0)."""
+
     def note(self, text: str) -> None:
         """Something worth telling that is no metric."""
 
@@ -33,6 +37,7 @@ class Unheard:
     def step(self, record: StepRecord) -> None: ...
     def line(self, record: StepRecord) -> None: ...
     def saved(self, step: int) -> None: ...
+    def went_on(self, workers: int, seconds: float) -> None: ...
     def note(self, text: str) -> None: ...
 
     def stop_wanted(self) -> bool:

@@ -67,6 +67,8 @@ class Run:
         self._failure: HanlinError | None = None
         self._heldout: float | None = None
         self._saved = -1
+        self._last_step: float | None = None  # when it was done, until the next is
+        self._met = False  # since the last step
         self.state = LoopState(world_size=group.size, total_steps=self._planner.total_at_start())
 
     def train(self) -> Ending:
@@ -106,6 +108,7 @@ class Run:
             self._catch_up(catch_up)
         self.state = replace(self.state, world_size=self._group.size)
         self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
+        self._met = True
 
     def _catch_up(self, catch_up: CatchUp) -> None:
         carried = Carried(with_random_state(self.state), self._metrics, self._ledger, self._pending, self._ending)
@@ -213,6 +216,10 @@ class Run:
     def _tell(self, pending: Pending) -> None:
         """All keep the metrics, so that none is lost with rank 0, which tells them."""
         state, result, first = self.state, pending.result, self._group.rank == 0
+        now = time.monotonic()
+        if first and self._met and self._last_step is not None:
+            self._listener.went_on(self._group.size, now - self._last_step)
+        self._last_step, self._met = now, False
         if not (state.finished or self._heldout is not None or state.step % self._spec.log_every == 0):
             if first:
                 self._listener.step(self._record(result, pending.rate, result.loss, 0.0))

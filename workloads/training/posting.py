@@ -63,6 +63,11 @@ class Posting:
     def saved(self, step: int) -> None:
         metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=self._run)
 
+    def went_on(self, workers: int, seconds: float) -> None:
+        self._facts["workers"] = workers
+        self._facts["pause_s"] = seconds
+        self._next_post = 0.0
+
     def note(self, text: str) -> None:
         self._facts["note"] = text
 

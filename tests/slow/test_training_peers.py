@@ -1,0 +1,147 @@
+"""Twenty losses and resizes of a run, at random: it goes on each time without a checkpoint, and its ledger has no fault.
+
+What each cost is shown at the end: from the signal to the next step (as the driver sees it, at most half a second late).
+"""
+
+import itertools
+import os
+import random
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import pytest
+import ray
+
+from cluster.errors import Interrupted
+from cluster.observe.progress import SilentReporter, Value
+from cluster.session import Session
+from cluster.stage import StageContext
+from tests.slow.conftest import Seen
+from tests.slow.test_training_resize import Guest
+from tests.workloads.training.test_training_stage import DEEP, TWO, _train
+from workloads.training.checkpoint import LEDGER
+from workloads.training.order import LedgerLine, RowOrder, first_fault
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+EVENTS = 20
+SPEC = TWO.model_copy(
+    update={
+        "steps": 10_000_000,
+        "workers": 3,
+        "min_workers": 2,
+        "max_failures": -1,
+        "checkpoint_every": 100_000_000,
+        "evaluate_every": 50,
+        "log_every": 1000,
+        "global_batch": 10,  # five micro-batches for two or three workers: they never share them evenly
+    }
+)
+
+
+class Watched(SilentReporter):
+    """Keeps when each number of tokens was first told, and with how many workers."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[float, int]] = []
+        self.pauses: list[Value] = []
+        self.workers: Value = 0
+
+    def advance(self, stage: str, done: int, total: int | None = None, **facts: Value) -> None:
+        if not self.steps or done > self.steps[-1][1]:
+            self.steps.append((time.monotonic(), done))
+        if (pause := facts.get("pause_s")) is not None and pause not in self.pauses[-1:]:
+            self.pauses.append(pause)
+        self.workers = facts.get("workers", self.workers)
+
+
+def until(condition: Callable[[], Any], seconds: float = 300) -> float:
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < seconds, "what the test waits for did not come"
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def workers_of(root: psutil.Process) -> list[psutil.Process]:
+    found = []
+    for child in root.children(recursive=True):
+        try:
+            if "RayTrainWorker" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+class Trouble:
+    """Twenty times a random event, each once the run has gone on after the one before; then Ctrl-C."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched, self.random = watched, random.Random(20)
+        self.seen: dict[str, list[float]] = {}
+        self.error: BaseException | None = None
+        self.guest: Any = None
+
+    def run(self) -> None:
+        try:
+            until(lambda: len(self.watched.steps) > 3)
+            for _ in range(EVENTS):
+                self._event()
+        except BaseException as error:  # noqa: BLE001  # told by the test
+            self.error = error
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def _event(self) -> None:
+        alive = workers_of(psutil.Process())
+        kind = self.random.choice(
+            ["kill", "kill", "kill", "kill two", "told to go", "guest"] if len(alive) > 2 else ["kill", "guest"]
+        )
+        if kind == "guest":
+            self._guest()
+        victims = self.random.sample(alive, {"kill two": 2, "guest": 0}.get(kind, 1))
+        before = self.watched.steps[-1][1]
+        begun = time.monotonic()
+        for victim in victims:
+            victim.send_signal(signal.SIGTERM if kind == "told to go" else signal.SIGKILL)
+        until(lambda: self.watched.steps[-1][1] > before + 2 * SPEC.global_batch * 15)
+        self.seen.setdefault(kind, []).append(next(at for at, done in self.watched.steps if done > before) - begun)
+        if self.random.random() < 0.6:  # else the next comes while replacements are still on their way
+            until(lambda: len(workers_of(psutil.Process())) >= 2 and self.watched.workers not in (0, 1))
+
+    def _guest(self) -> None:
+        if self.guest is None:
+            self.guest = Guest.options(num_cpus=2).remote()
+        else:
+            ray.kill(self.guest)
+            self.guest = None
+
+
+def test_twenty_losses_and_resizes_lose_no_row(ray_session: Session, context: StageContext, seen: Seen) -> None:
+    watched = Watched()
+    trouble = Trouble(watched)
+    threading.Thread(target=trouble.run, daemon=True).start()
+    with pytest.raises(Interrupted, match="its newest checkpoint stands"):
+        _train(replace(context, reporter=watched), SPEC, DEEP)
+    assert trouble.error is None
+    (checkpoint,) = context.store.artifacts("checkpoint")
+    lines = [LedgerLine.from_line(line) for line in checkpoint.read(LEDGER).decode().splitlines()]
+    steps = checkpoint.manifest.counts["step"]
+    assert first_fault(lines, stop=steps * SPEC.global_batch, order=RowOrder(40, context.seed)) == ""
+    assert [line.step for line in lines] == list(range(steps))
+    sizes = [line.participants for line in lines]
+    changes = sum(one != other for one, other in itertools.pairwise(sizes))
+    seen("steps, and changes of the number of workers between them", f"{steps}, {changes}")
+    assert len(set(sizes)) > 1
+    for kind, pauses in trouble.seen.items():
+        told = f"{statistics.median(pauses):.2f} ({min(pauses):.2f}-{max(pauses):.2f})"
+        seen(f"{kind}, {len(pauses)} times: from the signal to the next step told, s", told)
+    pauses = [float(pause) for pause in watched.pauses]
+    seen("between two steps with a change of workers, s: median, worst", f"{statistics.median(pauses):.2f}, {max(pauses):.2f}")
