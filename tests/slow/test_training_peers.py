@@ -4,6 +4,7 @@ What each cost is shown at the end: from the signal to the next step (as the dri
 """
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -12,20 +13,28 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import ray
 
+from cluster.artifacts import ArtifactStore
 from cluster.errors import Interrupted
 from cluster.observe.progress import SilentReporter, Value
 from cluster.session import Session
 from cluster.stage import StageContext
 from tests.slow.conftest import Seen
 from tests.slow.test_training_resize import Guest
+from tests.workloads.training.conftest import QUICK, make_job, make_tokenizer, make_tokens, run_in_threads
+from tests.workloads.training.peers_in_threads import LocalRoll, Workers
 from tests.workloads.training.test_training_stage import DEEP, TWO, _train
-from workloads.training.checkpoint import LEDGER
+from workloads.training.checkpoint import LEDGER, METRICS
+from workloads.training.job import Job
+from workloads.training.listener import Unheard
+from workloads.training.metrics import StepRecord
 from workloads.training.order import LedgerLine, RowOrder, first_fault
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -145,3 +154,48 @@ def test_twenty_losses_and_resizes_lose_no_row(ray_session: Session, context: St
         seen(f"{kind}, {len(pauses)} times: from the signal to the next step told, s", told)
     pauses = [float(pause) for pause in watched.pauses]
     seen("between two steps with a change of workers, s: median, worst", f"{statistics.median(pauses):.2f}, {max(pauses):.2f}")
+
+
+def test_the_loss_curve_is_the_same_for_any_number_of_workers(tmp_path: Path, seen: Seen) -> None:
+    spec = QUICK.model_copy(
+        update={"steps": 300, "global_batch": 10, "log_every": 1, "checkpoint_every": 1000, "precision": "f32"}
+    )
+
+    def curve(name: str, run: Callable[[Job], object]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        store = ArtifactStore(str(tmp_path / name))
+        job = make_job(store, make_tokens(store), make_tokenizer(store), spec)
+        run(job)
+        newest = job.checkpoints().newest(pytest.fail)
+        assert newest is not None
+        return np.array([json.loads(line)["loss"] for line in newest.lines(METRICS)])
+
+    def in_threads(size: int) -> Callable[[Job], object]:
+        return lambda job: run_in_threads(job, size)
+
+    def with_losses(job: Job) -> None:
+        """Three workers, of which one goes every thirty steps; who waits comes back."""
+        roll = LocalRoll(expected=3)
+        workers = Workers(job, roll)
+
+        class Churning(Unheard):
+            def step(self, record: StepRecord) -> None:
+                place = record.step // 30
+                if record.step % 30 == 0:
+                    roll.send_away(place, "dismissed")
+                if record.step % 30 == 15:
+                    workers.start(place + 3, f"w{place + 3}", Churning())
+
+            line = step
+
+        for place in range(3):
+            workers.start(place, f"w{place}", Churning())
+        workers.join()
+
+    alone = curve("alone", in_threads(1))
+    assert len(alone) == 300
+    for name, run in {"2": in_threads(2), "3": in_threads(3), "5": in_threads(5), "2-3, churning": with_losses}.items():
+        other = curve(name, run)
+        difference = np.abs(other - alone) / alone
+        told = f"{difference[:100].max():.1e}, {difference.max():.1e}"
+        seen(f"loss of {name} workers against one, relative: worst of 100 and of 300 steps", told)
+        assert difference.max() < 0.02
