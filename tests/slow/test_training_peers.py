@@ -60,7 +60,7 @@ class Watched(SilentReporter):
     def __init__(self) -> None:
         self.steps: list[tuple[float, int]] = []
         self.pauses: list[Value] = []
-        self.workers: Value = 0
+        self.workers: Value = 3
 
     def advance(self, stage: str, done: int, total: int | None = None, **facts: Value) -> None:
         if not self.steps or done > self.steps[-1][1]:
@@ -90,17 +90,20 @@ def workers_of(root: psutil.Process) -> list[psutil.Process]:
 
 
 class Trouble:
-    """Twenty times a random event, each once the run has gone on after the one before; then Ctrl-C."""
+    """Twenty times a random event, mostly once the run is whole again, else in the midst of it; then Ctrl-C. One member of the run
+    is always left: that all die at once is another test's."""
 
     def __init__(self, watched: Watched) -> None:
         self.watched, self.random = watched, random.Random(20)
         self.seen: dict[str, list[float]] = {}
         self.error: BaseException | None = None
         self.guest: Any = None
+        self.members: set[psutil.Process] = set()
 
     def run(self) -> None:
         try:
             until(lambda: len(self.watched.steps) > 3)
+            self.members = set(workers_of(psutil.Process()))
             for _ in range(EVENTS):
                 self._event()
         except BaseException as error:  # noqa: BLE001  # told by the test
@@ -109,21 +112,28 @@ class Trouble:
             os.kill(os.getpid(), signal.SIGINT)
 
     def _event(self) -> None:
-        alive = workers_of(psutil.Process())
-        kind = self.random.choice(
-            ["kill", "kill", "kill", "kill two", "told to go", "guest"] if len(alive) > 2 else ["kill", "guest"]
-        )
-        if kind == "guest":
-            self._guest()
-        victims = self.random.sample(alive, {"kill two": 2, "guest": 0}.get(kind, 1))
+        left = sorted(self.members & set(workers_of(psutil.Process())), key=lambda member: member.pid)
+        if len(left) < 2 or self.random.random() < 0.7:
+            until(self._whole, 600)
+            left = sorted(self.members, key=lambda member: member.pid)
+        kind = self.random.choice(["kill", "kill", "kill", "told to go", "guest", *(["kill two"] if len(left) > 2 else [])])
+        victims = self.random.sample(left, {"kill two": 2, "guest": 0}.get(kind, 1))
+        self.members -= set(victims)
         before = self.watched.steps[-1][1]
         begun = time.monotonic()
+        if kind == "guest":
+            self._guest()
         for victim in victims:
             victim.send_signal(signal.SIGTERM if kind == "told to go" else signal.SIGKILL)
         until(lambda: self.watched.steps[-1][1] > before + 2 * SPEC.global_batch * 15)
         self.seen.setdefault(kind, []).append(next(at for at, done in self.watched.steps if done > before) - begun)
-        if self.random.random() < 0.6:  # else the next comes while replacements are still on their way
-            until(lambda: len(workers_of(psutil.Process())) >= 2 and self.watched.workers not in (0, 1))
+
+    def _whole(self) -> bool:
+        alive = workers_of(psutil.Process())
+        if 2 <= len(alive) == self.watched.workers:
+            self.members = set(alive)
+            return True
+        return False
 
     def _guest(self) -> None:
         if self.guest is None:

@@ -5,6 +5,7 @@ Tensors are copied in place, the rest as JSON. Not for what is kept in storage: 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -35,10 +36,10 @@ class Carried:
 
     def share(self, tensors: Sequence[torch.Tensor], group: Communicator, device: torch.device, source: int) -> "Carried":
         """The value of the process with this rank, in all, with its tensors. May raise PeerLost: then the tensors are of no use."""
-        values = share_json(asdict(self), group, device, source)
+        values: dict[str, Any] = share_json(asdict(self), group, device, source)
         share_tensors(tensors, group, source)
-        pending = values["pending"]
-        if pending is not None:
-            signals = Signals(**pending["result"].pop("signals"))
-            pending = Pending(StepResult(**pending["result"], signals=signals), pending["rate"])
-        return Carried(LoopState.from_json(values["state"]), values["metrics"], values["ledger"], pending, values["ending"])
+        values["state"] = LoopState.from_json(values["state"])
+        if (pending := values["pending"]) is not None:
+            pending["result"]["signals"] = Signals(**pending["result"]["signals"])
+            values["pending"] = Pending(StepResult(**pending["result"]), pending["rate"])
+        return Carried(**values)

@@ -154,7 +154,7 @@ def _trainer(
         _worker,  # type: ignore[arg-type]  # Ray's stub forgets the return value that Result.return_value hands on
         train_loop_config=config,
         torch_config=torch_config,
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu="GPU" in task.shape, resources_per_worker=task.shape),
+        scaling_config=ScalingConfig(num_workers=workers, use_gpu="GPU" in task.shape, resources_per_worker=dict(task.shape)),
         run_config=RunConfig(  # type: ignore[call-arg]  # mypy sees the RunConfig of Ray Train V1
             name="run",
             storage_path=folder.path,
@@ -166,7 +166,7 @@ def _trainer(
     )
 
 
-class _PeerBackend(Backend):  # type: ignore[misc]
+class _PeerBackend(Backend):
     """Sets nothing up: the workers meet at the roll. Each is a replica group, so that Ray Train replaces the one that was lost
     and leaves the others alone."""
 
@@ -193,7 +193,7 @@ def cpus_per_worker(job: Job, room: Room) -> int:
     return room.largest_share(job.spec.workers, {"GPU": gpus} if gpus else None)
 
 
-class _WatchSigterm(WorkerGroupCallback, ReplicaGroupCallback):  # type: ignore[misc]
+class _WatchSigterm(WorkerGroupCallback, ReplicaGroupCallback):
     """Called in Ray Train's controller whenever workers have started; `execute` runs in their main threads."""
 
     def __init__(self, board: Board) -> None:
@@ -236,4 +236,5 @@ def _together() -> Communicator:
 
 def _peers(roll: Roll, place: int) -> Communicator:
     here = ray.get_runtime_context()
-    return Peers(roll, place, str(here.get_actor_id()), ray.util.get_node_ip_address(), here.get_node_id())
+    host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return Peers(roll, place, str(here.get_actor_id()), host, here.get_node_id())

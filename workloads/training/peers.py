@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import torch
-from torch.distributed import AllreduceOptions, BroadcastOptions, PrefixStore, ProcessGroupGloo, TCPStore
+from torch._C._distributed_c10d import AllreduceOptions, BroadcastOptions, PrefixStore, ProcessGroupGloo, TCPStore
 
 from cluster.errors import TrainingError
 from workloads.training.rollcall import CatchUp, Ending, Meeting, Member, News, PeerLost
@@ -94,7 +94,7 @@ class Peers:
         host, port = meeting.members[0].store
         timeout = timedelta(seconds=_CONNECT_SECONDS)
         store = TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=timeout)
-        options = ProcessGroupGloo._Options()
+        options = ProcessGroupGloo._Options()  # type: ignore[attr-defined]
         options._devices = [ProcessGroupGloo.create_device(hostname=self._host)]
         options._timeout = timeout
         return ProcessGroupGloo(PrefixStore(str(meeting.number), store), self.rank, self.size, options)

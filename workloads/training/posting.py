@@ -38,8 +38,8 @@ class Posting:
         self._next_post = 0.0
         self._answer: Any = None
         self._stop = False
-        self._open_tracking = lambda: Tracking(job.spec.tracking_uri, job.run, job.work.fingerprint, self.note)
-        self._tracking: Tracking | None = None  # for the process that tells: another takes its place if it is lost
+        self._job = job
+        self._tracking: Tracking | None = None  # of the process that tells, in whose place another may come
         if first:
             metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=job.run)
 
@@ -56,7 +56,8 @@ class Posting:
         if record.heldout_bits_per_character is not None:
             self._facts["heldout_bits_per_character"] = record.heldout_bits_per_character
         self._measure(record)
-        self._tracking = self._tracking or self._open_tracking()
+        if self._tracking is None:
+            self._tracking = Tracking(self._job.spec.tracking_uri, self._run, self._job.work.fingerprint, self.note)
         self._tracking.log(record)
         self._post(record)
 

@@ -190,7 +190,7 @@ def open_roll(expected: int) -> Iterator[Roll]:
     """A roll beside this driver, whose fate it shares, for the time of the block."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     options = {"num_cpus": 0, "memory": 50 << 20, "max_concurrency": _MEMBERS_AT_ONCE, "scheduling_strategy": here}
-    actor = ray.remote(_Roll).options(**options).remote(expected)
+    actor: Any = ray.remote(_Roll).options(**options).remote(expected)
     try:
         yield Roll(actor)
     finally:
