@@ -9,6 +9,9 @@ from pathlib import Path
 NODE_ADDRESS = "HANLIN_NODE_ADDRESS"
 LOOPBACK_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0" in a process with a private session: no worker could join there
 
+# Ray Serve ends an entrance that is not ready within 5 s, and starts another that may be no faster: too few on a busy or cold computer.
+SERVE_PATIENCE = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60"}
+
 
 def ray_address() -> str:
     """Address of the cluster to join: set by hand, or by Ray inside a submitted job; empty for a private session."""

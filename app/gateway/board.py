@@ -7,11 +7,13 @@ gateway that starts later reads the newest one, and a restarted board takes its 
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray._private.state import state
 from ray.exceptions import RayError
 
 from app.gateway.routes import Table
@@ -56,11 +58,18 @@ class RouteBoard:
             self._changed.notify_all()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait_for(lambda: self._version > version), _WAIT_SECONDS)
+            if await asyncio.to_thread(_machine_leaves):
+                os._exit(1)  # Ray starts it elsewhere; a machine that is told to go waits for whatever is on it
             return self._version, self._table
 
     def _all_have(self, version: int) -> bool:
         alive = time.monotonic() - 2 * _WAIT_SECONDS
         return all(has >= version for has, seen in self._gateways.values() if seen > alive)
+
+
+def _machine_leaves() -> bool:
+    """Whether the machine that this actor is on was told to go."""
+    return ray.get_runtime_context().get_node_id() in state.get_draining_nodes()
 
 
 def open_board() -> Any:

@@ -114,7 +114,7 @@ def status(cluster: LocalCluster) -> list[NodeState]:
     for each in machines.machines(cluster):
         own = processes.processes(cluster.identity, each.name)
         if own or each.is_head:
-            cpus = alive.get(each.address)
+            cpus = alive.get(each.name)
             states.append(NodeState(each.name, each.address, cpus is not None, len(own), processes.memory(own), cpus or 0.0))
     return states
 
@@ -136,8 +136,11 @@ def _has_head(cluster: LocalCluster, since: float) -> bool:
 
 
 def _ray_nodes(cluster: LocalCluster) -> dict[str, float]:
-    """Address -> processors of every node that Ray says is alive; empty where the head does not answer."""
-    return {each.node_manager_address: each.resources_total.get("CPU", 0.0) for each in _alive(cluster)}
+    """Machine -> processors of every node that Ray says is alive; empty where the head does not answer.
+
+    Not by address: a new machine may have that of a dead one, which Ray takes for alive a little longer.
+    """
+    return {each.instance_id: each.resources_total.get("CPU", 0.0) for each in _alive(cluster)}
 
 
 def _alive(cluster: LocalCluster) -> list[Any]:

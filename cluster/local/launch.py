@@ -8,7 +8,10 @@ from cluster.local.plan import HEAD, LocalCluster
 from cluster.local.processes import MARK, mark_text
 
 HEAD_MEMORY = 0  # offered to tasks and actors: none that says what it needs lands on the head
-DRAIN_SECONDS = 30  # how long a machine that is told to go lets its replicas leave and its training save
+# How long a machine that is told to go lets its replicas leave and its training save. More than a replica's own time
+# (serving.drain_seconds) and the start of another: Serve stops the replicas of a leaving machine so long before its end, also
+# where those that come for them are not up yet. As in cluster/kubernetes.
+DRAIN_SECONDS = 100
 
 # A machine is dead once it has missed so many checks in a row, each after a period and with a time limit of its own. At most 1.8 s
 # where it went silent and 1 s where its connections closed; by Ray's own values 65 and 15 s. One that is alive is taken for dead
@@ -29,6 +32,7 @@ RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+    **environment.SERVE_PATIENCE,
 }
 
 

@@ -25,10 +25,13 @@ from workloads.corpus.dedup.shared import find_shared
 from workloads.corpus.extend import added_up, take_over
 from workloads.corpus.flow import clean_blocks, read_blocks
 from workloads.corpus.page import page
+from workloads.corpus.pairs import duplicate_pairs
 from workloads.corpus.reading.files import Found
 from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
 from workloads.corpus.report import build_report
+from workloads.corpus.semantic.encoders import EncoderFolder
+from workloads.corpus.semantic.find import find_semantic
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import Tally, tally_all
 from workloads.corpus.write import write_all, write_hits
@@ -46,6 +49,7 @@ def fill(
     context: StageContext,
     stage: str,
     base: Artifact | None = None,
+    encoder: EncoderFolder | None = None,
 ) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found, without what stands in the evaluation sets, and from the corpus that it
     extends; answers facts to show."""
@@ -66,7 +70,10 @@ def fill(
     overlap = find_overlap(blocks, decontaminator) if decontaminator else None
     progress.at("deduplicating")
     fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
-    blocks, shared = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
+    if encoder:
+        progress.at("comparing meanings")
+    fates = find_semantic(blocks, fates, spec.duplicates, progress.records, encoder)
+    blocks, shared, passages = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
     kept = survey(blocks, fates)
     progress.at("writing")
     heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
@@ -80,7 +87,8 @@ def fill(
     if overlap:
         write_overlap(overlap, draft.location, there)
     lines = overlap.lines if overlap else ()
-    report = build_report(context.name, spec, tally, shared, calibrated, lines, base.fingerprint if base else "")
+    pairs = (*duplicate_pairs(blocks, tally.samples), *passages)
+    report = build_report(context.name, spec, tally, shared, calibrated, lines, base.fingerprint if base else "", pairs)
     draft.write("report.json", report.to_json())
     draft.write("compliance.csv", to_csv(report.compliance).encode())
     draft.write("report.html", page(report).encode())

@@ -5,6 +5,7 @@ from html import escape
 
 from cluster.manifest import Json
 from workloads.corpus.page_compliance import audit_samples, compliance_sheet
+from workloads.corpus.page_pairs import pairs_section
 from workloads.corpus.page_style import STYLE
 from workloads.corpus.reasons import explain
 from workloads.corpus.report import BadFile, LengthBin, Report, SourceLine
@@ -28,6 +29,7 @@ def page(report: Report) -> str:
         ),
         _section("Personal data to look at", audit_samples(report), "Starred out; drawn by id, so the same in every run."),
         _section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
+        _section("Side by side", pairs_section(report.pairs, report.spec), "Drawn by id; what differs is marked."),
         _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
         _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
         _section("Settings", _settings(report)),
@@ -54,12 +56,13 @@ def _history(report: Report) -> str:
 def _headline(report: Report) -> str:
     counts = report.counts
     personal = sum(count for name, count in counts.items() if name.startswith("personal_"))
-    duplicates = counts["dropped_exact_duplicate"] + counts["dropped_near_duplicate"]
+    near, semantic = counts["dropped_near_duplicate"], counts["dropped_semantic_duplicate"]
+    kinds = f"{near:,} of them near ones" + (f", {semantic:,} in other words" if semantic else "")
     cards = (
         ("kept", counts["documents_kept"], f"of {counts['documents_read']:,} documents"),
         ("characters", counts["characters_kept"], f"of {counts['characters_read']:,} read"),
         ("held out", counts["documents_heldout"], "documents, for evaluation"),
-        ("duplicates", duplicates, f"{counts['dropped_near_duplicate']:,} of them near ones"),
+        ("duplicates", counts["dropped_exact_duplicate"] + near + semantic, kinds),
         ("lines taken out", counts["lines_removed"], "navigation, copyright and the like"),
         ("lines set right", counts["lines_repaired"], "read with the wrong encoding before they came here"),
         ("personal data", personal, f"items in what is kept; mode {escape(str(_mode(report)))}"),
@@ -137,7 +140,7 @@ def _sources(lines: tuple[SourceLine, ...]) -> str:
         rows.append((escape(line.source), *cells))
     if len(lines) > _MOST_SOURCES:
         rows.append((f"and {len(lines) - _MOST_SOURCES:,} more in report.json", "", "", "", "", ""))
-    return _table(("source", "read", "kept", "", "characters kept", "dropped mainly by"), rows, "sources")
+    return _table(("source", "read", "kept", "share kept", "characters kept", "dropped mainly by"), rows, "sources")
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:
@@ -168,10 +171,10 @@ def _shared(report: Report) -> str:
     counts = report.counts
     if not counts["shared_documents"]:
         return ""
-    return (
-        f"<p>{counts['shared_paragraphs']:,} paragraphs and {counts['shared_passages']:,} passages: "
-        f"{counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
+    found = " and ".join(
+        f"{counts[f'shared_{name}']:,} {name}" for name in ("paragraphs", "passages") if counts[f"shared_{name}"]
     )
+    return f"<p>{found}: {counts['shared_characters']:,} characters in {counts['shared_documents']:,} documents.</p>"
 
 
 def _samples(report: Report) -> str:
@@ -191,7 +194,7 @@ def _sample(sample: Sample) -> str:
     where = f"{escape(sample.file)} : {sample.position:,}"
     return (
         f"<figure><figcaption>{escape(sample.source)} · {where} · measured {sample.value:.3g}{matched}</figcaption>"
-        f"<blockquote>{escape(sample.text)}</blockquote></figure>"
+        f"<blockquote lang=zh>{escape(sample.text)}</blockquote></figure>"
     )
 
 
@@ -204,7 +207,7 @@ def _bad_records(report: Report) -> str:
         if reason.startswith("bad: "):
             items = "".join(
                 f"<figure><figcaption>{escape(each.file)} : {each.position:,}</figcaption>"
-                f"<blockquote>{escape(each.text)}</blockquote></figure>"
+                f"<blockquote lang=zh>{escape(each.text)}</blockquote></figure>"
                 for each in samples
             )
             groups.append(f"<details><summary>{escape(reason.removeprefix('bad: '))}</summary>{items}</details>")

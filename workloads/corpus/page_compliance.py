@@ -34,7 +34,7 @@ def _cells(line: ComplianceLine) -> tuple[str, ...]:
         escape(line.source),
         escape(line.category),
         f"{line.documents:,} of {line.checked:,}",
-        f"{line.share:.2%}",
+        f"{line.share:.2%}" if line.share >= 0.0001 or not line.share else "&lt; 0.01%",
         f"{line.hits:,}",
         f"{line.kept:,}",
         f"{line.kept_hits:,}",

@@ -160,7 +160,8 @@ def _account(draft: Draft, corpus: Artifact, removed: pa.Table, orphans: Sequenc
     }
     gone = {*names, *(each.id for each in orphans)}
     audits = {kind: tuple(each for each in found if each.key not in gone) for kind, found in before.audits.items()}
-    report = replace(before, samples=samples, audits=audits, removed=before.removed + removed.num_rows)
+    pairs = tuple(pair for pair in before.pairs if not pair.ids() & gone)
+    report = replace(before, samples=samples, audits=audits, pairs=pairs, removed=before.removed + removed.num_rows)
     draft.write("report.json", report.to_json())
     draft.write("report.html", page(report).encode())
     told = {"removed": names, "orphans": [vars(each) for each in orphans]}

@@ -10,6 +10,7 @@ from workloads.corpus.checks import LEXICON, PERSONAL
 from workloads.corpus.compliance import Audit, ComplianceLine, compliance_lines
 from workloads.corpus.decontamination.overlap import Overlap
 from workloads.corpus.dedup.cuts import SharedText
+from workloads.corpus.pairs import Pair
 from workloads.corpus.reasons import REASONS
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.tally import KEPT, Sample, Tally
@@ -72,6 +73,7 @@ class Report:
     compliance: tuple[ComplianceLine, ...]
     audits: Mapping[str, tuple[Audit, ...]]
     base: str = ""  # fingerprint of the corpus that this one extends; the figures are of the new documents
+    pairs: tuple[Pair, ...] = ()
     removed: int = 0  # documents taken down since the figures were made
 
     def to_json(self) -> bytes:
@@ -86,6 +88,7 @@ def build_report(
     calibrated: tuple[Calibrated, ...] = (),
     overlap: tuple[Overlap, ...] = (),
     base: str = "",
+    pairs: tuple[Pair, ...] = (),
 ) -> Report:
     """The same bytes for the same input, however the work was spread: nothing here is a time."""
     dropped_characters = {reason: _characters(tally, reason) for reason in REASONS}
@@ -106,6 +109,7 @@ def build_report(
         compliance=compliance_lines(tally.findings),
         audits={kind: tuple(tally.findings.audits[kind]) for kind in KIND_NAMES if kind in tally.findings.audits},
         base=base,
+        pairs=pairs,
     )
 
 

@@ -85,9 +85,11 @@ class CorpusSpec(Spec):
         inputs = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.inputs)
         sets = tuple(each.model_copy(update={"path": resolve(each.path)}) for each in self.decontamination.sets)
         decontamination = self.decontamination.model_copy(update={"sets": sets})
+        duplicates = self.duplicates.with_paths(resolve)
         lists = {"files": tuple(map(resolve, self.lexicon.files)), "exceptions": tuple(map(resolve, self.lexicon.exceptions))}
         changed = {
             "decontamination": decontamination,
+            "duplicates": duplicates,
             "lexicon": self.lexicon.model_copy(update=lists),
             **self._models(resolve),
         }
@@ -104,6 +106,5 @@ class CorpusSpec(Spec):
     def identity(self) -> dict[str, Json]:
         """What the corpus depends on: all but how the reading is spread, and what is given by content (base, models) or is
         done to the corpus when it is there (removed)."""
-        return {
-            key: value for key, value in without_paths(self.to_json()).items() if key not in ("split_bytes", "base", "removed")
-        }
+        section = {**self.to_json(), "duplicates": self.duplicates.identity()}
+        return {key: value for key, value in without_paths(section).items() if key not in ("split_bytes", "base", "removed")}

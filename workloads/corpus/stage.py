@@ -11,10 +11,11 @@ from workloads.corpus.decontamination.items import find_sets, fingerprint
 from workloads.corpus.extend import open_base
 from workloads.corpus.learned.load import load_learned
 from workloads.corpus.reading.files import find_files
+from workloads.corpus.semantic.encoders import find_encoder
 from workloads.corpus.spec import CorpusSpec
 from workloads.corpus.words import load_lexicon
 
-STAGE_VERSION = 5
+STAGE_VERSION = 6
 _NAME = "corpus"
 
 
@@ -30,15 +31,17 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
 
     lexicon = load_lexicon(spec.lexicon, context.resolve)
     base = open_base(spec.base, context)
+    encoder = find_encoder(spec.duplicates.semantic, context)
 
     def build(draft: Draft) -> Mapping[str, Value]:
         from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
 
-        return fill(draft, spec, found, sets, lexicon, learned.models, context, _NAME, base)
+        return fill(draft, spec, found, sets, lexicon, learned.models, context, _NAME, base, encoder)
 
     inputs = {"raw": found.fingerprint()} | ({"base": base.fingerprint} if base else {})
     inputs |= {"evaluation_sets": fingerprint(sets)} if sets else {}
     inputs |= learned.fingerprints
+    inputs |= {"encoder": encoder.fingerprint} if encoder else {}
     inputs |= {"lexicon": lexicon.fingerprint} if lexicon else {}
     artifact = run_stage(context, _NAME, "documents", Work("corpus", spec.identity(), inputs, STAGE_VERSION), build)
     return _without(artifact, spec, context) if spec.removed else artifact

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError, InputError
 from workloads.corpus.checks import PERSONAL
-from workloads.corpus.dedup.fates import EXACT, NEAR
+from workloads.corpus.dedup.fates import EXACT, NEAR, SEMANTIC
 from workloads.corpus.parts import may_hold
 from workloads.corpus.reasons import explain
 from workloads.corpus.spec import CorpusSpec
@@ -117,11 +117,16 @@ def _threshold(row: Mapping[str, Any], spec: CorpusSpec) -> float | None:
     """What the value was held against; None where there is no such number."""
     if row["kept"] or row["rule"] in (EXACT, PERSONAL):
         return None
+    if row["rule"] == SEMANTIC and spec.duplicates.semantic:
+        return spec.duplicates.semantic.threshold
     return spec.duplicates.threshold if row["rule"] == NEAR else float(row["threshold"])
 
 
 def _matched(reader: "_Reader", identity: str) -> Other | None:
-    row = next((each for each in reader.rows("decisions", identity) if each["kept"]), None)
+    found = reader.rows("decisions", identity)
+    row = next((each for each in found if each["kept"]), None)
+    if row is None and (further := next((each["matched_id"] for each in found if each["rule"] == SEMANTIC), "")):
+        return _matched(reader, further)  # it stayed in place of copies, until another was found to say the same
     document = next(iter(reader.rows("documents", identity)), None)
     if row is None or document is None:
         return None

@@ -33,12 +33,16 @@ class ServingSpec(Spec):
     max_ongoing_requests: int = Field(256, ge=1, description="requests that a copy holds, answering or waiting")
     max_queued_requests: int = Field(512, ge=1, description="requests that wait for a copy before 429 is answered")
     request_timeout: float = Field(300.0, gt=0, description="seconds until a request is ended")
-    drain_seconds: float = Field(60.0, ge=0, description="seconds that a copy has to finish its answers when it is removed")
+    drain_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="seconds that a copy has to finish its answers when it is removed; less than machines have to drain",
+    )
     start_timeout: float = Field(180.0, gt=0, description="seconds until a copy that does not come up counts as failed")
     gateway_replicas: int = Field(1, ge=1, le=100, description="copies of the HTTP gateway")
     gateway_cpus: float = Field(0.0, ge=0, description="logical processors that Ray holds for each gateway")
     proxies: Literal["head", "every"] = Field(
-        "head", description="which machines take HTTP requests; every: survives any of them"
+        "head", description="which machines take HTTP requests; every: all with a copy, and the head, to survive any of them"
     )
 
     @model_validator(mode="after")

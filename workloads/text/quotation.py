@@ -13,6 +13,8 @@ _LABEL = re.compile(r"[（(]?(?<![A-Za-zＡ-Ｚ])[A-HＡ-Ｈ][)）.．、:：,�
 _WINDOW = 13  # characters that span the border of two choices
 _LEAST = 4  # of choices shorter than that together nothing can be said
 _QUESTION_AND_CHOICES = 3  # parts from which the later ones are choices
+_QUESTION_END, _CHOICE_BEGIN = 6, 4  # characters around the first choice
+_LEAST_OPENING = 10  # characters; shorter ones stand in texts by chance
 
 
 def fold_choices(text: str, folded: str | None = None) -> str:
@@ -30,6 +32,17 @@ def quotes(parts: Sequence[str], folded: str) -> bool:
     if len(parts) < _QUESTION_AND_CHOICES:
         return True
     return any(border in folded for border in _borders([fold(part) for part in parts[1:]]))
+
+
+def opens(parts: Sequence[str], folded: str) -> bool:
+    """Whether the text (see `fold_choices`) holds the end of the question, its first choice and the beginning of the second
+    in a row. No statute does, and a leak of which the rest was lost still does: it tells one even where little of the item
+    is there. False for an item without choices, and for one too short to tell."""
+    if len(parts) < _QUESTION_AND_CHOICES:
+        return False
+    question, first, second = map(fold, parts[:_QUESTION_AND_CHOICES])
+    opening = question[-_QUESTION_END:] + first + second[:_CHOICE_BEGIN]
+    return bool(question and first and second) and len(opening) >= _LEAST_OPENING and opening in folded
 
 
 def _borders(choices: Sequence[str]) -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 
 from cluster.environment import NODE_ADDRESS
 from cluster.local import plan
-from cluster.local.launch import environment_of, head_of
+from cluster.local.launch import DRAIN_SECONDS, environment_of, head_of
 from cluster.loopback import loopback_only
+from workloads.serving.spec import ServingSpec
 
 
 def test_a_machine_takes_nothing_from_the_session_it_is_started_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +23,8 @@ def test_a_machine_takes_nothing_from_the_session_it_is_started_beside(tmp_path:
     assert switches.isdisjoint(own)
     assert "RAY_ADDRESS" not in own
     assert own[NODE_ADDRESS] == cluster.head_address
+
+
+def test_a_machine_drains_longer_than_a_replica() -> None:
+    """By half a minute, in which another replica comes up: without it Serve stops them before there is another."""
+    assert ServingSpec().drain_seconds + 30 < DRAIN_SECONDS

@@ -48,6 +48,14 @@ def workers() -> int:
     return sum(node["Alive"] and "node:__internal_head__" not in node["Resources"] for node in ray.nodes())
 
 
+def addresses_of(actor: str) -> set[str]:
+    """Addresses of the machines with a living actor whose class name begins so."""
+    from ray._private.state import state
+
+    found = [each for each in state.actor_table(None).values() if each["State"] == "ALIVE"]
+    return {each["Address"]["IPAddress"] for each in found if each["ActorClassName"].startswith(actor)}
+
+
 def until(condition: Callable[[], Any], seconds: float = 120) -> float:
     """Wait for other processes to get there; how long it took."""
     begun = time.monotonic()

@@ -3,25 +3,19 @@
 import os
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import ray
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from app.gateway.serve import single_route, start_gateway, wait_ready
-from cluster.artifacts import ArtifactStore
 from cluster.local import control, namespace
-from cluster.local.plan import LocalCluster, free_ports
+from cluster.local.plan import free_ports
 from tests.slow.cluster.conftest import MakeCluster, driver, until, workers
+from tests.slow.cluster.endpoint import calling, serve_tiny, serves
 from tests.slow.conftest import Seen
-from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, deployed, free_port
-from workloads.serving.spec import ServingSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -110,72 +104,12 @@ def _seconds_of(client: JobSubmissionClient, job: str) -> float:
     return (info.end_time - info.start_time) / 1000
 
 
-class Callers:
-    """Clients that never stop asking; what they got: phase, `200` or what went wrong, seconds."""
-
-    def __init__(self, urls: list[str]) -> None:
-        self.phase = "before"
-        self.answers: list[tuple[str, str, float]] = []
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(url,)) for url in urls]
-        for each in self._threads:
-            each.start()
-
-    def _ask(self, url: str) -> None:
-        body = {"model": "tiny", "prompt": "青石镇", "max_tokens": 4, "temperature": 0}
-        while not self._ended.is_set():
-            begun, phase = time.monotonic(), self.phase
-            try:
-                response = httpx.post(f"{url}/v1/completions", json=body, timeout=30)
-                got = "200" if response.status_code == 200 else f"{response.status_code} {response.text[:200]}"
-            except httpx.HTTPError as error:
-                got = repr(error)
-            self.answers.append((phase, got, time.monotonic() - begun))
-            self._ended.wait(0.05)
-
-    def seconds(self, phase: str) -> list[float]:
-        """How long each request of that phase took, also where it failed."""
-        return [each[2] for each in self.answers if each[0] == phase]
-
-    def wait(self, phase: str, count: int) -> None:
-        """Until so many requests of that phase have ended, from now on."""
-        enough = len(self.seconds(phase)) + count
-        until(lambda: len(self.seconds(phase)) >= enough, 300)
-
-    def failures(self) -> list[tuple[str, str, float]]:
-        return [each for each in self.answers if each[1] != "200"]
-
-    def end(self) -> None:
-        self._ended.set()
-        for each in self._threads:
-            each.join()
-
-
-def serve_tiny(cluster: LocalCluster, tmp_path: Path) -> list[str]:
-    """The real endpoint on every machine, left there; its addresses."""
-    spec = ServingSpec(
-        host="0.0.0.0", port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, gateway_replicas=2, proxies="every"
-    )
-    model = commit_model(ArtifactStore(str(tmp_path / "store")), write_model(tmp_path / "tiny", 1, 400), "1")
-    with driver(cluster):
-        until(lambda: workers() == 2)
-        app = deploy_revision(spec, model, "1")
-        start_gateway(spec, single_route("tiny", "1", app))
-    urls = [f"http://{cluster.address_of(number)}:{spec.port}" for number in (1, 2)]
-    for url in urls:
-        wait_ready(url, 120)
-    slots = 'hanlin_engine_slots{model="tiny",revision="1"} %.1f' % (2 * spec.slots)
-    until(lambda: slots in httpx.get(f"{urls[0]}/metrics", timeout=30).text)  # those of both copies
-    return urls
-
-
 def test_no_request_fails_while_the_head_is_away(make_cluster: MakeCluster, tmp_path: Path, seen: Seen) -> None:
     if reason := namespace.missing():
         pytest.skip(f"machines with addresses of their own need namespaces: {reason}")
     cluster = make_cluster((2, 2), isolated=True)
-    urls = serve_tiny(cluster, tmp_path)
-    callers = Callers(urls)
-    try:
+    _, urls = serve_tiny(cluster, tmp_path)
+    with calling(*urls, clients=1) as callers:
         callers.wait("before", 100)
         callers.phase = "head away"
         control.kill(cluster, "head")
@@ -188,17 +122,5 @@ def test_no_request_fails_while_the_head_is_away(make_cluster: MakeCluster, tmp_
             until(serves)
         seen("Serve whole again once the head was up, s", time.monotonic() - begun)
         callers.wait("after", 1000)  # past the timers of Ray that count from the loss, 60 s at most
-    finally:
-        callers.end()
-    for phase in ("before", "head away", "after"):
-        seen(f"requests answered, {phase}", len(callers.seconds(phase)))
-        seen(f"slowest request, {phase}, s", max(callers.seconds(phase)))
+    callers.show(seen, "before", "head away", "after")
     assert callers.failures() == []
-
-
-def serves() -> bool:
-    """Whether Serve's controller is there, has every application and finds every proxy well."""
-    from ray import serve
-
-    proxies = list(serve.status().proxies.values())
-    return proxies == ["HEALTHY"] * 3 and set(deployed().values()) == {"RUNNING"}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from workloads.corpus.decontamination.items import Item, SetFile, read_items
 from workloads.corpus.decontamination.spec import DecontaminationSpec
-from workloads.text.overlap import OverlapIndex, build_overlap_index
-from workloads.text.quotation import fold_choices, quotes
+from workloads.text.overlap import Match, OverlapIndex, build_overlap_index
+from workloads.text.quotation import fold_choices, opens, quotes
 
 CONTAMINATED = "contaminated"
 REPORTED_SHARE = 0.2  # of an item, from which its overlap is in the report
@@ -34,10 +34,12 @@ class Decontaminator:
     def hits(self, text: str, folded: str) -> list[Hit]:
         """The items of which the document holds a share worth reporting, the largest first. `folded`: see workloads/text/fold.py."""
         bare = fold_choices(text, folded)
-        return [
-            Hit(match.item, match.share, match.share >= self.min_share and quotes(self.items[match.item].parts, bare))
-            for match in self.index.match(bare, min(REPORTED_SHARE, self.min_share))
-        ]
+        found = self.index.match(bare, min(REPORTED_SHARE, self.min_share))
+        return [Hit(match.item, match.share, self._quoted(match, bare)) for match in found]
+
+    def _quoted(self, match: Match, bare: str) -> bool:
+        parts = self.items[match.item].parts
+        return (match.share >= self.min_share and quotes(parts, bare)) or opens(parts, bare)
 
 
 def build_decontaminator(items: Sequence[Item], spec: DecontaminationSpec) -> Decontaminator:

@@ -65,13 +65,19 @@ def describe(block: pa.Table, room: int, policy: Policy, layout: Layout) -> list
     then the cards by partitions of their digests."""
     columns = ["row", "id", "source", "characters", "text", "digest", "bands", "date", "score"]
     table = where(block.select(columns), is_empty(block, "problem") & is_empty(block, "rule"))
+    cards = cards_of(table, room, policy)
+    set_digests(cards, table)
+    return [cards, *band_matrix(table), *by_digest(cards, layout)]
+
+
+def cards_of(table: pa.Table, room: int, policy: Policy) -> Table:
+    """The cards of all the table's documents, still without digests."""
     cards = np.zeros(table.num_rows, CARD)
     cards["row"], cards["room"], cards["characters"] = table["row"].to_numpy(), room, table["characters"].to_numpy()
     cards["id"] = np.array(texts(table, "id"), "S20")
     cards["preference"] = policy.preference(table)
     cards["traditional"] = [count_traditional(text[:_LOOKED_AT]) for text in texts(table, "text")]
-    set_digests(cards, table)
-    return [cards, *band_matrix(table), *by_digest(cards, layout)]
+    return cards
 
 
 def set_digests(cards: Table, table: pa.Table) -> None:

@@ -14,10 +14,10 @@ from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, start
 from workloads.corpus.tables import is_empty, texts, where
 
-EXACT, NEAR = "exact_duplicate", "near_duplicate"
+EXACT, NEAR, SEMANTIC = "exact_duplicate", "near_duplicate", "semantic_duplicate"
 SHARED = "shared_text"  # too little is left of it once what others have too is cut
-IS_KEPT, IS_EXACT, IS_NEAR = 0, 1, 2
-_RULES = np.array(["", EXACT, NEAR], dtype=object)
+IS_KEPT, IS_EXACT, IS_NEAR, IS_SEMANTIC = 0, 1, 2, 3
+_RULES = np.array(["", EXACT, NEAR, SEMANTIC], dtype=object)
 
 FATE = np.dtype(
     [

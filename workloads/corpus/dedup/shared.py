@@ -14,6 +14,7 @@ from workloads.corpus.dedup.passages import (
     texts_of_block,
 )
 from workloads.corpus.dedup.spec import DuplicatesSpec
+from workloads.corpus.pairs import Pair, draw_cuts, passage_pairs
 from workloads.corpus.shuffle import collect, columns, start, start_parts
 
 References = list[Any]
@@ -21,10 +22,10 @@ References = list[Any]
 
 def find_shared(
     blocks: list[Any], fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
-) -> tuple[list[Any], SharedText]:
-    """The blocks without what is cut, and what was found. Does nothing where the recipe asks for neither."""
+) -> tuple[list[Any], SharedText, tuple[Pair, ...]]:
+    """The blocks without what is cut, what was found, and some of it to look at. Does nothing where the recipe asks for neither."""
     if not spec.paragraph_characters and spec.passages == "off":
-        return blocks, SharedText()
+        return blocks, SharedText(), ()
     layout = Layout.of(documents, len(blocks))
     decided = [(layout.room(number), *each) for number, each in enumerate(zip(blocks, fates, strict=True))]
     cuts: list[References] = [[] for _ in range(layout.rooms)]
@@ -33,13 +34,15 @@ def find_shared(
     passages = _passages(layout, spec.passage_characters, decided) if spec.passages != "off" else []
     if spec.passages == "cut":
         cuts = _add(cuts, [[each] for each in passages])
+    shown = cuts if any(cuts) else [[each] for each in passages]
+    pairs = passage_pairs(blocks, [start(draw_cuts, *each) for each in shown])
     found = [start_parts(cuts_of_room, 2, *part) if part else [] for part in cuts]
     counts = [each[1] for each in found if each]
     if spec.passages == "report":
         counts += [start_parts(cuts_of_room, 2, each)[1] for each in passages]
     if any(found):
         blocks = [start(cut_block, block, found[room][0], min_characters) for room, block, _ in decided]
-    return blocks, sum(collect(counts), SharedText())
+    return blocks, sum(collect(counts), SharedText()), pairs
 
 
 def _add(cuts: Sequence[References], more: Sequence[References]) -> list[References]:

@@ -1,10 +1,13 @@
 """The recipe's `corpus.duplicates`: which documents count as copies of one another, and which of them stays."""
 
+from collections.abc import Callable
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from cluster.config import Spec
+from cluster.manifest import Json
+from workloads.corpus.semantic.spec import SemanticSpec
 
 Keep = Literal["longest", "newest", "best_quality", "preferred_source"]
 
@@ -36,8 +39,25 @@ class DuplicatesSpec(Spec):
         default=0.5, ge=0.3, le=1, description="documents at least this similar are all held out, or none of them"
     )
 
+    semantic: SemanticSpec | None = Field(
+        default=None, description="also remove documents that say the same in other words, by an encoder of the user's"
+    )
+
     @model_validator(mode="after")
     def _sources_belong_to_their_policy(self) -> Self:
         if (self.keep == "preferred_source") != bool(self.sources):
             raise ValueError("`keep: preferred_source` and `sources` go together: give both or neither")
         return self
+
+    def with_paths(self, resolve: Callable[[str], str]) -> "DuplicatesSpec":
+        """For a recipe that travels to another folder: an encoder's path resolved."""
+        if self.semantic is None or not self.semantic.is_folder:
+            return self
+        moved = self.semantic.model_copy(update={"model": resolve(self.semantic.model)})
+        return self.model_copy(update={"semantic": moved})
+
+    def identity(self) -> dict[str, Json]:
+        """As if an encoder had no place: what it is, is told by its hash."""
+        if self.semantic is None:
+            return self.to_json()
+        return self.model_copy(update={"semantic": self.semantic.model_copy(update={"model": "by content"})}).to_json()

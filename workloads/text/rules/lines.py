@@ -13,11 +13,12 @@ _DOTS = ("…", "...", "。。。")
 _DOTS_AT_END = re.compile(r"[\u3400-\u9fff”’」』][\s。]*(?:…+|\.{3,}|。{3,})$")
 _FEW_LINES = 20
 _EXPAND = re.compile(
-    r"(?:展开(?:全文|更多)?|更多|阅读(?:全文|原文|更多)|查看(?:全文|更多|详情|原文|全部)|全文|详情|详细|继续阅读|点击(?:进入|查看|阅读)|more|read ?more)"
-    r"[\s\]】）)>＞»›↓▼∨.。…]*$",
+    r"(?:展开(?:全文|更多)|阅读(?:全文|原文|更多)|查看(?:全文|更多|详情|原文|全部)|继续阅读|点击(?:进入|查看|阅读)|read ?more"
+    r"|(?:^|(?<=[\s\[【（(>＞»…．.|·:：，,]))(?:展开|更多|全文|详情|详细|more))"  # ends a sentence too, where a word stands before it
+    r"[\s\]】）)>＞»›↓▼∨.…]*$",
     re.IGNORECASE,
 )
-_EXPAND_LAST = frozenset("开多文情细部读入看eE]】）)>＞»›↓▼∨.。…")  # a line that ends otherwise needs no closer look
+_EXPAND_LAST = frozenset("开多文情细部读入看eE]】）)>＞»›↓▼∨.…")  # a line that ends otherwise needs no closer look
 _LONGEST_EXPAND = 40  # characters; a longer line is prose that ends so
 
 
