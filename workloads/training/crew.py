@@ -5,18 +5,19 @@ group of its own, so that it can come, or go and give its place back, while the 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.capacity import Waiting
+from cluster.capacity import Waiting, current_room
 from cluster.errors import HanlinError
 from cluster.observe.board import Board
 from cluster.observe.progress import Reporter
+from cluster.room import Resources
 from workloads.training.background import InBackground, plain
 from workloads.training.roll import Roll
 from workloads.training.rollcall import Ending, Member
-from workloads.training.sizing import Limits, Sizer
+from workloads.training.sizing import GROW_SECONDS, Limits, Sizer
 
 _LAST_SECONDS = 10.0  # for Ray Train to see that its workers are done; a group that waits for a machine never does
 _WAIT_SECONDS = 0.1
@@ -41,18 +42,29 @@ class Crew:
     """All groups of one run; a `supervise.Workers`."""
 
     def __init__(
-        self, hire: Hire, roll: Roll, board: Board, waiting: Waiting, limits: Limits, sizer: Sizer, reporter: Reporter
+        self,
+        hire: Hire,
+        shape: Resources,
+        roll: Roll,
+        board: Board,
+        limits: Limits,
+        sizer: Sizer,
+        reporter: Reporter,
     ) -> None:
-        self._hire, self._roll, self._board, self._waiting = hire, roll, board, waiting
+        self._hire, self._shape, self._roll, self._board = hire, shape, roll, board
+        self._waiting = Waiting(reporter, shape, limits.least)
         self._limits, self._sizer, self._reporter = limits, sizer, reporter
         self._groups: list[_Group] = []
         self._begun = False
         self._outcome: Ending | HanlinError | None = None
         self._last: float | None = None  # until when the groups may take to see that they are done
         self._stopping = False
+        self._unplaced, self._since = 0, 0.0  # how many have no place, for how long
+        self._expects_fewer = False
 
     def begin(self, workers: int) -> None:
         """Hire the first so many."""
+        self._waiting.begin(current_room())
         self._add(self._limits.least)
         for _ in range(workers - self._limits.least):
             self._add(1)
@@ -68,7 +80,10 @@ class Crew:
             return None
         stand = self._roll.stand()
         self._begun = self._begun or stand.begun
-        change = self._sizer.change(self.size, placed=self._begun)
+        if not self._begun:
+            self._begin_with_fewer()
+            return None
+        change = self._sizer.change(self.size)
         if change is not None and change.leaving:
             self._clear(stand.members, change.leaving)
         elif change is not None:
@@ -91,12 +106,12 @@ class Crew:
         self._groups[0].running.abandon()
 
     def ending(self) -> Ending:
-        for group in self._groups:
-            if group.running.error is not None and not group.dismissed and self._outcome is None:
-                raise plain(group.running.error) from group.running.error
         outcome = self._roll.ended()
         if isinstance(outcome, HanlinError):
             raise outcome
+        errors = [group.running.error for group in self._groups if not group.dismissed]
+        if outcome != "finished" and (error := next(filter(None, errors), None)) is not None:
+            raise plain(error) from error
         return outcome or "stopped"
 
     def _over(self) -> bool:
@@ -116,10 +131,18 @@ class Crew:
         place = self._groups[-1].first + self._groups[-1].count if self._groups else 0
         self._groups.append(_Group(place, count, InBackground(self._hire(place, count))))
 
+    def _begin_with_fewer(self) -> None:
+        """Where others have taken the room for some, the rest does not wait for them; they join once there is room."""
+        unplaced = _without_place(self._shape)
+        if unplaced != self._unplaced:
+            self._unplaced, self._since = unplaced, time.monotonic()
+        if not self._expects_fewer and 0 < unplaced < self.size and time.monotonic() - self._since >= GROW_SECONDS:
+            self._expects_fewer = True
+            self._reporter.note("training_resized", workers=self.size - unplaced, before=self.size)
+            self._roll.expect(self.size - unplaced)
+
     def _resize(self, workers: int) -> None:
         self._reporter.note("training_resized", workers=workers, before=self.size)
-        if not self._begun:
-            self._roll.expect(workers)
         for group in reversed(self._groups[1:]):
             group.dismissed = group.dismissed or self.size > workers
         while self.size < workers:
@@ -138,3 +161,13 @@ class Crew:
         dismissed = [group for group in self._groups if group.dismissed]
         if gone := [member for member in members if any(group.holds(member) for group in dismissed)]:
             self._roll.send_away(gone, "dismissed")
+
+
+def _without_place(shape: Resources) -> int:
+    """How many workers above the least wait for room; all of one run ask for the same."""
+    from ray.util.placement_group import placement_group_table
+
+    groups: Mapping[str, Any] = placement_group_table()
+    return sum(
+        each["state"] == "PENDING" and [dict(one) for one in each["bundles"].values()] == [shape] for each in groups.values()
+    )

@@ -90,15 +90,13 @@ class _Task:
 def _train_peers(task: _Task, limits: Limits, sizer: Sizer) -> Ending:
     """Workers that come and go one by one."""
     workers = sizer.first()
-    waiting = Waiting(task.context.reporter, task.shape, limits.least)
-    waiting.begin(current_room())
     with open_board(task.context.reporter) as board, open_roll(workers) as roll, _scratch(task.context) as folder:
 
         def hire(place: int, count: int) -> Callable[[], Any]:
             config = TorchPeers()
             return _trainer(task, board, config, folder(), count, {"roll": roll, "place": place}).fit
 
-        crew = Crew(hire, roll, board, waiting, limits, sizer, task.context.reporter)
+        crew = Crew(hire, dict(task.shape), roll, board, limits, sizer, task.context.reporter)
         crew.begin(workers)
         ending = supervise(crew, board)
     assert not isinstance(ending, Resize)
