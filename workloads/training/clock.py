@@ -11,8 +11,9 @@ from typing import Literal, TypeVar
 import torch
 
 from workloads.training.communicator import Communicator
+from workloads.training.rollcall import CatchUp, Ending, News
 
-Phase = Literal["start", "data", "compute", "exchange", "evaluation", "checkpoint"]
+Phase = Literal["start", "data", "compute", "exchange", "meeting", "evaluation", "checkpoint"]
 Spent = dict[Phase, float]
 _T = TypeVar("_T")
 
@@ -66,7 +67,7 @@ class Clock:
 
 
 class TimedGroup:
-    """A group whose exchanges are the phase `exchange`."""
+    """A group whose exchanges are the phase `exchange`, and whose meetings, but for the first, are the phase `meeting`."""
 
     def __init__(self, group: Communicator, clock: Clock) -> None:
         self._group, self._clock = group, clock
@@ -79,10 +80,27 @@ class TimedGroup:
     def size(self) -> int:
         return self._group.size
 
+    @property
+    def lasting(self) -> bool:
+        return self._group.lasting
+
+    def meet(self, progress: int) -> CatchUp | None:
+        with self._clock.within("start" if self._clock.phase == "start" else "meeting"):
+            return self._group.meet(progress)
+
     def sum(self, tensor: torch.Tensor) -> None:
         with self._clock.within("exchange"):
             self._group.sum(tensor)
 
-    def copy_from_first(self, tensor: torch.Tensor) -> None:
+    def copy(self, tensor: torch.Tensor, source: int = 0) -> None:
         with self._clock.within("exchange"):
-            self._group.copy_from_first(tensor)
+            self._group.copy(tensor, source)
+
+    def news(self) -> News:
+        return self._group.news()
+
+    def leave(self) -> None:
+        self._group.leave()
+
+    def end(self, how: Ending) -> None:
+        self._group.end(how)

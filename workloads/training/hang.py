@@ -19,6 +19,7 @@ from workloads.training.run_folder import RunFolder
 _LOOK_SECONDS = 1.0
 _END_AFTER = 2  # times the limit: the others get to write down where they wait
 _SLOWEST = 20  # times the mean step is no hang yet, whatever the limit
+_WITH_OTHERS = ("exchange", "meeting")
 _PATIENT = ("start", "evaluation", "checkpoint")  # phases that may be long
 
 
@@ -51,7 +52,7 @@ class HangWatch:
         if self._told_since != since:
             self._told_since = since
             self._write_down(silent)
-        if phase not in (*_PATIENT, "exchange") and silent >= _END_AFTER * limit and clock.since == since:
+        if phase not in (*_PATIENT, *_WITH_OTHERS) and silent >= _END_AFTER * limit and clock.since == since:
             self._end()
 
     def _allowed(self, now: float) -> float:
@@ -66,7 +67,7 @@ class HangWatch:
     def _write_down(self, silent: float) -> None:
         clock = self._clock
         name = f"stacks/rank-{self._rank}-step-{clock.step}.txt"
-        what = "waits for the others in an exchange" if clock.phase == "exchange" else f"hangs in {clock.phase}"
+        what = f"waits for the others in its {clock.phase}" if clock.phase in _WITH_OTHERS else f"hangs in {clock.phase}"
         head = f"rank {self._rank} (process {os.getpid()}) {what} after step {clock.step}, for {silent:.0f} s"
         with contextlib.suppress(Exception):  # what can be told is told, whatever the store does
             self._folder.write(name, f"{head}\n\n{stack_dump()}".encode())

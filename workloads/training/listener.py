@@ -25,8 +25,13 @@ class Listener(Protocol):
     def saved(self, step: int) -> None:
         """A checkpoint of this step is committed (told by rank 0)."""
 
-    def spent(self, step: int, spent: Spent, applied: bool) -> None:
-        """Where the seconds of a step went; `step` steps are done, and the last one's update was applied or not."""
+    def went_on(self, workers: int, seconds: float) -> None:
+        """The first step since processes were lost, left or joined is done, by so many, so long after the step before (told by
+        rank 0)."""
+
+    def spent(self, step: int, spent: Spent, applied: bool, tells: bool) -> None:
+        """Where the seconds of a step went; `step` steps are done, and the last one's update was applied or not. `tells`: this
+        process is rank 0, and keeps the account for all."""
 
     def note(self, text: str) -> None:
         """Something worth telling that is no metric."""
@@ -51,7 +56,8 @@ class Unheard:
     def step(self, record: StepRecord) -> None: ...
     def line(self, record: StepRecord) -> None: ...
     def saved(self, step: int) -> None: ...
-    def spent(self, step: int, spent: Spent, applied: bool) -> None: ...
+    def went_on(self, workers: int, seconds: float) -> None: ...
+    def spent(self, step: int, spent: Spent, applied: bool, tells: bool) -> None: ...
     def note(self, text: str) -> None: ...
 
     def incident(self, kind: IncidentKind, text: str) -> None:

@@ -1,7 +1,8 @@
 """The training loop: from the newest checkpoint's position to the last step, without Ray.
 
 Every process of the group runs it. All decide alike, because what one of them knows (a stop, the planned end) reaches the
-others inside the step's exchange.
+others inside the step's exchange. Where an exchange breaks, those that are left meet, copy the state of one that has come
+furthest, and do again what broke: an update is made by all of them or by none.
 """
 
 import math
@@ -9,13 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
+import torch
 from transformers import PreTrainedModel
 
 from cluster.errors import HanlinError
 from workloads.models.folder import named_weights
-from workloads.training.checkpoint import CheckpointStore, Content, LoopState, with_random_state
+from workloads.training.carried import Carried, Pending
+from workloads.training.checkpoint import CheckpointStore, Content, LoopState, restore_random_state, with_random_state
 from workloads.training.clock import TimedGroup
 from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
@@ -30,13 +32,16 @@ from workloads.training.placement import whole
 from workloads.training.precision import Precision
 from workloads.training.prepare import prepare
 from workloads.training.resume import resume
+from workloads.training.rollcall import TORN, CatchUp, Ended, Ending, PeerLost
 from workloads.training.run_folder import RunFolder
 from workloads.training.saver import Saver
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
 from workloads.training.spec import TrainingSpec
 from workloads.training.step import Signals, StepResult
 
-Ending = Literal["finished", "stopped", "left"]
+__all__ = ["Course", "Ending", "Run"]
+
+_A_LIST = 1 << 40  # a longer list of steps left out is further, at whatever step: a roll back goes to an earlier one
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,12 @@ class Run:
         self._meter = Meter()
         self._metrics: list[str] = []
         self._ledger: list[str] = []
+        self._pending: Pending | None = None
+        self._ending: Ending | None = None
+        self._over = False
+        self._whole = True  # False while another's state is on its way into ours
+        self._last_step: float | None = None  # when it was done, until the next is
+        self._met = False  # since the last step
         self._failure: HanlinError | None = None
         self._heldout: float | None = None
         self._saved = -1
@@ -89,34 +100,88 @@ class Run:
             self._saver.close()
 
     def _train(self) -> Ending:
-        self._begin()
-        self._clock.enter("compute")
-        while not self.state.finished:
-            signals = self._one_step()
-            if signals.stop or signals.leave:
-                self._save()
-                self._settle()
-                return "stopped" if signals.stop else "left"
-        self._save()
-        self._settle()
-        return "finished"
+        self._load()
+        part = self._meet
+        while not self._over:
+            try:
+                part()
+                part = self._one_step if self._ending is None else self._end
+            except PeerLost:
+                part = self._meet
+            except Ended as ended:
+                return ended.how
+        self._raise_failure()
+        assert self._ending is not None
+        return self._ending
 
-    def _begin(self) -> None:
+    def _load(self) -> None:
+        """What the newest checkpoint holds; the peers may have come further."""
         self._resume()
         self._guard.begin(self._course.feed.device)
+        self._peak = peak_flops(self._course.feed.device, self._precision.dtype)
 
     def _resume(self, at_most: int | None = None) -> None:
         """Where the newest checkpoint left the run, or the newest of step `at_most` or before."""
         checkpoints, note = self._course.checkpoints, partial(self._listener.incident, "checkpoint_damaged")
+        self._whole = False
         resumed = resume(self._model, self._optimizer, checkpoints, self._group, self.state, note, at_most)
+        self._whole = True
         self.state = replace(resumed.state, world_size=self._group.size)
         self._metrics, self._ledger, self._saved = resumed.metrics, resumed.ledger, self.state.step
-        first = self._group.rank == 0
-        self._peak = self._group.size * peak_flops(self._course.feed.device, self._precision.dtype) if first else 1.0
         self._model.train()
         self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
 
-    def _one_step(self) -> Signals:
+    def _meet(self) -> None:
+        """Settle who takes part in the next step, and catch up with the one that has come furthest."""
+        catch_up = self._group.meet(self._progress())
+        if not self._whole and catch_up is not None and catch_up.source == self._group.rank:
+            raise RuntimeError("all processes with a whole state were lost; those that are left start from the last checkpoint")
+        if catch_up is not None:
+            self._catch_up(catch_up)
+        self.state = replace(self.state, world_size=self._group.size)
+        self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
+        self._met = True
+        self._clock.enter("compute")
+
+    def _progress(self) -> int:
+        if not self._whole:
+            return TORN
+        return len(self._guard.quarantine) * _A_LIST + 2 * self.state.step + (self._pending is None)
+
+    def _catch_up(self, catch_up: CatchUp) -> None:
+        left_out = self._guard.quarantine.entries()
+        state = with_random_state(self.state)
+        carried = Carried(state, self._metrics, self._ledger, left_out, self._pending, self._ending)
+        tensors = [*named_weights(self._model).values(), *optimizer_tensors(self._model, self._optimizer).values()]
+        self._whole = self._whole and not catch_up.behind
+        carried = carried.share(tensors, self._group, self._course.feed.device, catch_up.source)
+        self._whole = True
+        self.state, self._metrics, self._ledger = carried.state, carried.metrics, carried.ledger
+        self._pending, self._ending = carried.pending, carried.ending
+        self._guard.know(carried.left_out)
+        restore_random_state(self.state)
+
+    def _one_step(self) -> None:
+        """Compute and apply the next step, unless that is done; then wind it up."""
+        if self._pending is None and self.state.finished:
+            self._ending = "finished"
+            return
+        self._pending = self._pending or self._compute()
+        if self._pending is None:  # rolled back
+            return
+        pending, first = self._pending, self._group.rank == 0
+        self._evaluate()
+        spent = self._clock.lap(self.state.step)
+        self._meter.waited(spent.get("data", 0.0))
+        self._listener.spent(self.state.step, spent, pending.result.applied, first)
+        self._tell(pending)
+        self._pending = None
+        if pending.result.applied:  # a row of bad steps may come from the weights: they must not take the place of good ones
+            self._save_where_due()
+        self._heed(pending.result.signals)
+
+    def _compute(self) -> Pending | None:
+        """The next step, applied or left out; None where the run was rolled back instead."""
         step = self.state.step
         rate = learning_rate(self._spec, step, self.state.total_steps)
         result = self._passed_over(step) if self._guard.passed_over(step) else self._computed(step, rate)
@@ -124,16 +189,35 @@ class Run:
             target = self._care.refuse(self._guard.bad_step(step, result.loss, result.gradient_norm))
             if target is not None:
                 self._resume(target)
-                return result.signals
+                return None
         self._advance(result)
-        self._evaluate()
-        spent = self._clock.lap(self.state.step)
-        self._meter.waited(spent.get("data", 0.0))
-        self._listener.spent(self.state.step, spent, result.applied)
-        self._tell(result, rate)
-        if result.applied:  # a row of bad steps may come from the weights: they must not take the place of good ones
-            self._save_where_due()
-        return result.signals
+        return Pending(result, rate)
+
+    def _heed(self, signals: Signals) -> None:
+        """What someone wanted of all at this step boundary."""
+        if signals.stop:
+            self._ending = "stopped"
+        elif signals.leave:
+            self._save()
+            if self._leaves() or not self._group.lasting:
+                self._settle()
+                self._group.leave()
+                self._ending = "left"
+        if self._ending is None and (signals.leave or signals.meet):
+            raise PeerLost
+
+    def _leaves(self) -> bool:
+        return self._listener.leave_wanted() or bool(self._group.news().leave)
+
+    def _end(self) -> None:
+        """Nobody but who leaves goes before the last checkpoint is there, whoever may be lost while it is written."""
+        if self._ending is not None and self._ending != "left":
+            self._save()
+            self._settle()
+            self._group.sum(torch.zeros(1, device=self._course.feed.device))
+            if self._failure is None:
+                self._group.end(self._ending)
+        self._over = True
 
     def _computed(self, step: int, rate: float) -> StepResult:
         batches = self._course.feed.batches(step, *self._step.share)
@@ -148,13 +232,14 @@ class Run:
 
     def _signals(self) -> Signals:
         """What this process puts into the exchange; rank 0 alone plans the end, by its own clock."""
+        leave, meet = self._leaves(), self._group.news().meet
         if self._group.rank != 0:
-            return Signals(leave=self._listener.leave_wanted())
+            return Signals(leave=leave, meet=meet)
         state, patience = self.state, self._spec.stop_when_flat
         flat = patience is not None and state.waiting >= patience
         total = self._planner.total(state.step, state.seconds, state.first_seconds, flat, state.total_steps)
         stop = self._failure is not None or self._listener.stop_wanted()
-        return Signals(stop, self._listener.leave_wanted(), total)
+        return Signals(stop, leave, meet, total)
 
     def _advance(self, result: StepResult) -> None:
         state, seconds = self.state, time.monotonic() - self._began
@@ -172,11 +257,10 @@ class Run:
             recent = remembered(self._spec.health, state.recent, result.loss, result.gradient_norm)
             self.state = replace(self.state, recent=recent)
             self._meter.add(result.loss_sum, result.tokens)
-        if self._group.rank == 0:
-            start, stop = self._course.feed.plan.positions(state.step)
-            skipped = "" if result.applied else self._guard.passed_over(state.step)
-            line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size, skipped)
-            self._ledger.append(line.to_line())
+        start, stop = self._course.feed.plan.positions(state.step)
+        skipped = "" if result.applied else self._guard.passed_over(state.step)
+        line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size, skipped)
+        self._ledger.append(line.to_line())
 
     def _evaluate(self) -> None:
         """Measure the held-out loss where it is due, and count how long it has not fallen."""
@@ -191,16 +275,22 @@ class Run:
         waiting = 0 if self._heldout < best else state.waiting + 1
         self.state = replace(state, heldout=self._heldout, best_heldout=min(best, self._heldout), waiting=waiting)
 
-    def _tell(self, result: StepResult, rate: float) -> None:
-        if self._group.rank != 0:
+    def _tell(self, pending: Pending) -> None:
+        """All keep the metrics, so that none is lost with rank 0, which tells them."""
+        state, result, first = self.state, pending.result, self._group.rank == 0
+        now = time.monotonic()
+        if first and self._met and self._last_step is not None:
+            self._listener.went_on(self._group.size, now - self._last_step)
+        self._last_step, self._met = now, False
+        if not (state.finished or self._heldout is not None or state.step % self._spec.log_every == 0):
+            if first:
+                reading = Reading(result.loss if result.applied else self._meter.last)
+                self._listener.step(self._record(result, pending.rate, reading))
             return
-        spec, state = self._spec, self.state
-        if not (state.finished or self._heldout is not None or state.step % spec.log_every == 0):
-            self._listener.step(self._record(result, rate, Reading(result.loss if result.applied else self._meter.last)))
-            return
-        record = self._record(result, rate, self._meter.read())
+        record = self._record(result, pending.rate, self._meter.read())
         self._metrics.append(record.to_line())
-        self._listener.line(record)
+        if first:
+            self._listener.line(record)
 
     def _record(self, result: StepResult, rate: float, reading: Reading) -> StepRecord:
         state, course = self.state, self._course
@@ -215,7 +305,7 @@ class Run:
             loss=reading.loss,
             gradient_norm=result.gradient_norm,
             tokens_per_second=reading.tokens_per_second,
-            mfu=reading.tokens_per_second * course.flops_per_token / self._peak,
+            mfu=reading.tokens_per_second * course.flops_per_token / (self._group.size * self._peak),
             expected_steps=expected,
             heldout_loss=heldout,
             heldout_bits_per_character=(
@@ -241,7 +331,8 @@ class Run:
             return
         weights, optimizer = whole(named_weights(self._model)), whole(optimizer_tensors(self._model, self._optimizer))
         if self._group.rank != 0 or self._failure is not None:
-            self._saved = self.state.step if not near_only else self._saved
+            if not near_only and not self._group.lasting:  # else it may yet be the first one, and have to write this
+                self._saved = self.state.step
             return
         content = Content(
             with_random_state(self.state),
@@ -255,14 +346,17 @@ class Run:
         self._saved = self.state.step if not near_only else self._saved
 
     def _settle(self) -> None:
-        """Wait for the last checkpoint to be committed, and raise what failed."""
-        if self._group.rank == 0 and self._failure is None:
-            self._attempt(self._saver.wait)
-            self._attempt(self._tell_saved)
+        """Wait for the last checkpoint to be committed (rank 0)."""
+        if self._group.rank != 0 or self._failure is not None:
+            return
+        self._attempt(self._saver.wait)
+        self._attempt(self._tell_saved)
+        if self.state.finished and self._failure is None:
+            self._course.checkpoints.forget_near()
+
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
-        if self.state.finished and self._group.rank == 0:
-            self._course.checkpoints.forget_near()
 
     def _tell_saved(self) -> None:
         for step in self._saver.written():

@@ -67,6 +67,7 @@ class Account:
         account = self
         for cause in ("start", "checkpoint", "evaluation"):
             account = account.losing(cause, spent.get(cause, 0.0))
+        account = account.losing("resize", spent.get("meeting", 0.0))
         working = spent.get("compute", 0.0) + spent.get("exchange", 0.0)
         if step <= self.reached:
             account = account.losing("redo", working + spent.get("data", 0.0))

@@ -45,11 +45,12 @@ class Posting:
         self._next_post = 0.0
         self._answer: Any = None
         self._stop = False
-        first = rank == 0
-        self._tracking = Tracking(job.spec.tracking_uri if first else "", job.run, job.work.fingerprint, self.note)
-        self._books = Bookkeeper(job.folder(), start.time) if first else None
+        self._job, self._start = job, start
+        self._tracking: Tracking | None = None  # of the process that tells, in whose place another may come
+        self._books: Bookkeeper | None = None
+        self._keeps_books = True
         self._busy, self._steps, self._next_pace = 0.0, 0, 0.0
-        if first:
+        if rank == 0:
             metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=job.run)
 
     def step(self, record: StepRecord) -> None:
@@ -69,6 +70,8 @@ class Posting:
             self._facts["heldout_bits_per_character"] = record.heldout_bits_per_character
         self._facts["workers"] = record.workers
         self._measure(record)
+        if self._tracking is None:
+            self._tracking = Tracking(self._job.spec.tracking_uri, self._run, self._job.work.fingerprint, self.note)
         self._tracking.log(record, **self._stand())
         self._post(record)
 
@@ -76,14 +79,20 @@ class Posting:
         self._facts["checkpoint"] = step
         metrics.TRAINING_CHECKPOINT_TIME.record(time.time(), run=self._run)
 
-    def spent(self, step: int, spent: Spent, applied: bool) -> None:
+    def went_on(self, workers: int, seconds: float) -> None:
+        self._facts["workers"] = workers
+        self._facts["pause_s"] = seconds
+        self._next_post = 0.0
+
+    def spent(self, step: int, spent: Spent, applied: bool, tells: bool) -> None:
         self._pace(spent)
-        if self._books is None:
+        if not tells or not self._keeps_books:
             return
         try:
+            self._books = self._books or Bookkeeper(self._job.folder(), self._start.time)
             news = self._books.step(step, spent, applied)
-        except HanlinError as error:  # no account is kept any more
-            self._books = None
+        except HanlinError as error:
+            self._books, self._keeps_books = None, False
             self.note(f"the account of lost time is off for this run ({error})"[:200])
             return
         if news:
@@ -106,7 +115,8 @@ class Posting:
         return told_to_leave()
 
     def close(self, ending: str = "") -> None:
-        self._tracking.close()
+        if self._tracking is not None:
+            self._tracking.close()
         if self._books is not None and ending:
             with contextlib.suppress(HanlinError):  # the account misses its last seconds
                 self._books.end(ending)

@@ -1,4 +1,7 @@
-"""Put a run where its newest checkpoint left it, in every process alike: rank 0 reads, the others receive."""
+"""Put a run where its newest checkpoint left it, in every process alike: rank 0 reads, the others receive.
+
+A process that has yet to meet its peers is alone, and reads for itself; what it then copies from them: carried.py.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from workloads.training.placement import is_sharded, like_target
 
 @dataclass(frozen=True)
 class Resumed:
-    """Where a run goes on; metrics and ledger so far are known to rank 0 alone."""
+    """Where a run goes on, with the metrics and the ledger so far."""
 
     state: LoopState
     metrics: list[str]
@@ -43,7 +46,8 @@ def resume(
     if found is not None:
         _fill(model, optimizer, found)
     device = next(model.parameters()).device
-    told: dict[str, Json] = {"state": (found.state if found else fresh).to_json(), "resumed": found is not None}
+    lines: dict[str, Json] = {name: list(found.lines(name)) if found else [] for name in (METRICS, LEDGER)}
+    told: dict[str, Json] = {"state": (found.state if found else fresh).to_json(), "resumed": found is not None, **lines}
     shared = share_json(told, group, device)
     state = LoopState.from_json(shared["state"])  # type: ignore[arg-type]
     targets = {**named_weights(model), **optimizer_tensors(model, optimizer)}
@@ -51,20 +55,18 @@ def resume(
     given = {**found.weights(), **found.optimizer()} if found is not None and cut else {}
     for name, target in targets.items():
         if not is_sharded(target):
-            group.copy_from_first(target.data)
+            group.copy(target.data)
         elif shared["resumed"]:  # else every process has made the same fresh weights
             _take_part(target, given.get(name), group)
     restore_random_state(state)
-    if found is None:
-        return Resumed(state, [], [])
-    return Resumed(state, found.lines(METRICS), found.lines(LEDGER))
+    return Resumed(state, list(shared[METRICS]), list(shared[LEDGER]))  # type: ignore[arg-type]
 
 
 @torch.no_grad()
 def _take_part(target: torch.Tensor, value: torch.Tensor | None, group: Communicator) -> None:
     """This process's part of a tensor that rank 0 has whole."""
     full = torch.empty(target.shape, dtype=target.dtype, device=target.device) if value is None else value.to(target.device)
-    group.copy_from_first(full)
+    group.copy(full)
     target.copy_(like_target(full, target))
 
 

@@ -95,7 +95,9 @@ class TrainingSpec(Spec):
     )
     cpus_per_worker: int | None = Field(None, ge=1, description="CPUs and threads of a worker (default: all CPUs / workers)")
     gpus_per_worker: int = Field(0, ge=0, le=1, description="GPUs of a worker")
-    max_failures: int = Field(3, ge=-1, description="lost workers after which a run ends (-1: never)")
+    max_failures: int = Field(
+        3, ge=-1, description="lost workers after which a run ends (-1: never); those above min_workers count for themselves"
+    )
     tracking_uri: str = Field("", description="MLflow tracking URI to log to while training (empty: JSON lines only)")
 
     @property

@@ -22,10 +22,12 @@ DIGEST_BYTES = 8  # each is summed by itself: f32 holds the sum over 65,000 proc
 
 @dataclass(frozen=True)
 class Signals:
-    """What a process tells all others within a step. They are summed: `total_steps` is given by rank 0 alone."""
+    """What a process tells all others within a step. They are summed: `total_steps` is given by rank 0 alone. `meet`: someone
+    waits to take part."""
 
     stop: bool = False
     leave: bool = False
+    meet: bool = False
     total_steps: int = 0
 
 
@@ -49,7 +51,7 @@ class StepResult:
 
 class OptimizerStep:
     """Keeps all gradients in one flat buffer, so that a step has one exchange. Its last places are shared numbers: loss, valid
-    targets (exact to 2^24 per step), stop, leave, total steps, and the eight bytes of the digest."""
+    targets (exact to 2^24 per step), stop, leave, meet, total steps, and the eight bytes of the digest."""
 
     knows_rows = True  # row_losses can be asked for
 
@@ -57,7 +59,7 @@ class OptimizerStep:
         self._objective, self._optimizer, self._group, self._clip = objective, optimizer, group, clip
         self._weights = list(objective.parameters())
         size = sum(weight.numel() for weight in self._weights)
-        self._flat = torch.zeros(size + 5 + DIGEST_BYTES, dtype=torch.float32, device=self._weights[0].device)
+        self._flat = torch.zeros(size + 6 + DIGEST_BYTES, dtype=torch.float32, device=self._weights[0].device)
         self._gradients, self._shared = self._flat[:size], self._flat[size:]
         start = 0
         for weight in self._weights:
@@ -78,14 +80,14 @@ class OptimizerStep:
         digest = 0
         for batch in batches:
             loss = self._objective(batch)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self._shared[0] += loss.detach()
             self._shared[1] += (batch.targets != IGNORED).sum()
             digest = (digest + batch.digest) % (1 << 64)
-        told = [signals.stop, signals.leave, signals.total_steps, *unjoined(digest)]
+        told = [signals.stop, signals.leave, signals.meet, signals.total_steps, *unjoined(digest)]
         self._shared[2:] = torch.tensor(told, dtype=torch.float32)
         self._group.sum(self._flat)
-        loss_sum, tokens, stop, leave, total_steps, *digests = self._shared.tolist()
+        loss_sum, tokens, stop, leave, meet, total_steps, *digests = self._shared.tolist()
         self._gradients.div_(max(1.0, tokens))
         norm = torch.linalg.vector_norm(self._gradients)
         if self._clip:
@@ -95,7 +97,7 @@ class OptimizerStep:
             for group in self._optimizer.param_groups:
                 group["lr"] = learning_rate
             self._optimizer.step()
-        shared = Signals(stop > 0, leave > 0, round(total_steps))
+        shared = Signals(stop > 0, leave > 0, meet > 0, round(total_steps))
         return StepResult(loss_sum, round(tokens), float(norm), joined(digests), shared, applied)
 
     @torch.no_grad()

@@ -46,7 +46,7 @@ class Care:
         self._guard.leave_out(bad, rows, target)
         if target is not None:
             start = max(target, self._guard.span_to_pass(bad))
-            self._guard.pass_over(start, bad.step, lambda step: rows_without_losses(step, self._feed, self._group))
+            self._guard.pass_over(start, bad.step, lambda step: rows_without_losses(step, self._feed))
         self._attempt(self._guard.write)
         if self._group.rank == 0:
             self._listener.incident("bad_step" if target is None else "roll_back", bad.told(target))

@@ -4,7 +4,7 @@ Every process asks the same of the same numbers, and so decides alike; the first
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,12 +46,14 @@ class Guard:
 
     def begin(self, device: torch.device) -> None:
         """Know what was left out before, in every process."""
-        first = self._group.rank == 0
-        known = Quarantine.read(self._folder) if first else Quarantine()
-        bare: list[Json] = [_bare(entry).to_json() for entry in known.entries()]
-        shared = share_json({"entries": bare}, self._group, device)
-        entries = shared["entries"] if isinstance(shared["entries"], list) else []
-        self.quarantine = known if first else Quarantine(LeftOut.from_json(e) for e in entries if isinstance(e, dict))
+        known = Quarantine.read(self._folder) if self._group.rank == 0 else Quarantine()
+        told: list[Json] = [entry.to_json() for entry in known.entries()]
+        entries = share_json({"entries": told}, self._group, device)["entries"]
+        self.know(LeftOut.from_json(each) for each in entries if isinstance(each, dict))  # type: ignore[union-attr]
+
+    def know(self, entries: Iterable[LeftOut]) -> None:
+        """The list as another process has it."""
+        self.quarantine = Quarantine(entries)
 
     def passed_over(self, step: int) -> str:
         """Why this step is left out without computing it; empty where it is not."""
@@ -119,11 +121,6 @@ class Guard:
         """Write the list down (the first process). Raises StorageError where it cannot be kept."""
         if self._group.rank == 0:
             self.quarantine.write(self._folder)
-
-
-def _bare(entry: LeftOut) -> LeftOut:
-    """Without rows: what the other processes need."""
-    return LeftOut(entry.step, entry.reason, entry.score, entry.loss, entry.gradient_norm, entry.rolled_back_to)
 
 
 def _finite(value: float) -> float | None:

@@ -51,7 +51,7 @@ class LeftOut:
 
 
 class Quarantine:
-    """The steps left out so far, by number. Every process keeps it; only the first one writes and knows rows."""
+    """The steps left out so far, by number. Every process keeps it, so that none is lost with the first one, which writes."""
 
     def __init__(self, entries: Iterable[LeftOut] = ()) -> None:
         self._entries = {entry.step: entry for entry in entries}

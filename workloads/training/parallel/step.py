@@ -66,7 +66,12 @@ class ShardedStep:
         if applied:
             self._update(learning_rate, min(1.0, self._clip / (norm + 1e-6)) if self._clip else 1.0, max(1.0, tokens))
         return StepResult(
-            loss_sum, round(tokens), norm, joined(digests), Signals(stop > 0, leave > 0, round(total_steps)), applied
+            loss_sum,
+            round(tokens),
+            norm,
+            joined(digests),
+            Signals(stop > 0, leave > 0, total_steps=round(total_steps)),
+            applied,
         )
 
     def row_losses(self, batch: Batch) -> list[float]:
