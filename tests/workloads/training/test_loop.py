@@ -102,6 +102,21 @@ def test_broken_and_resumed_equals_undisturbed_to_the_bit(job: Job, elsewhere: J
     _assert_exactly_once(job)
 
 
+def test_a_run_goes_on_from_its_machines_own_disk_where_that_is_newer(
+    store: ArtifactStore, tokens: Artifact, tokenizer: Artifact, elsewhere: Job
+) -> None:
+    job = make_job(store, tokens, tokenizer, QUICK.model_copy(update={"checkpoint_every": 8, "local_checkpoint_every": 3}))
+    run_in_threads(elsewhere, 1)
+    run_in_threads(job, 1, lambda _: Meddler(fail=7))
+    assert _last(job).state.step == 6
+    assert list(store.artifacts("checkpoint")) == []
+    assert run_in_threads(job, 1) == ["finished"]
+    assert _bytes(job) == _bytes(elsewhere)
+    near = job.checkpoints().near
+    assert near is not None
+    assert not list(near.artifacts("checkpoint"))
+
+
 def test_a_run_that_is_resized_reads_every_row_once_and_learns_the_same(job: Job, elsewhere: Job) -> None:
     run_in_threads(elsewhere, 1)
     run_in_threads(job, 3, lambda _: Meddler(stop=3))
