@@ -5,6 +5,7 @@ from itertools import chain, repeat
 
 import torch
 from torch import distributed
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from workloads.training.communicator import Communicator
@@ -88,12 +89,19 @@ class ShardedStep:
                 part = self._parts.cut(batch) if self._parts else batch
                 sums[0] += self._objective(part)
                 sums[1] += (part.targets != IGNORED).sum()
+        self._forget_gathered()
         self._objective.train()
         if self._layout.tensor_rank:
             sums.zero_()
         self._group.sum(sums)
         loss, tokens = sums.tolist()
         return loss / max(1.0, tokens), round(tokens)
+
+    def _forget_gathered(self) -> None:
+        """A pass without a backward one leaves some weights gathered; the next must not take them for the newest."""
+        for module in self._objective.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
     def _even(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """This process's batches, and empty ones up to the largest number that any process has."""

@@ -58,6 +58,7 @@ def _train(spec: TrainingSpec, group: Communicator) -> dict[str, Any]:
         mine = _batches(index, spec.document_mask)[number::count]
         results.append(step.run(mine, 1e-2, Signals(total_steps=4 if group.rank == 0 else 0)))
         restore_optimizer(model, optimizer, whole(optimizer_tensors(model, optimizer)))
+        step.evaluate(_batches(8, spec.document_mask)[number::count])
     heldout = step.evaluate(_batches(9, spec.document_mask)[number::count])
     weights = {name: tensor.detach().clone() for name, tensor in whole(named_weights(model)).items()}
     return {"results": results, "heldout": heldout, "weights": weights}
