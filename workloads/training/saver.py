@@ -43,7 +43,7 @@ class Saver:
         self._checkpoints = checkpoints
         self._weights, self._optimizer = Snapshot(), Snapshot()
         self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._written: list[int] = []
 
     def save(self, content: Content, near_only: bool = False) -> None:
@@ -82,7 +82,7 @@ class Saver:
         try:
             write(content)
             self._written.append(content.state.step)
-        except Exception as error:  # noqa: BLE001  # raised where the training loop looks next
+        except BaseException as error:  # noqa: BLE001  # raised where the training loop looks next
             self._error = error
 
     def _raise(self) -> None:

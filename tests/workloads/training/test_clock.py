@@ -68,7 +68,7 @@ def test_an_exchange_is_a_phase_of_its_own() -> None:
     group = TimedGroup(Slow(), clock)
     tensor = torch.ones(1)
     group.sum(tensor)
-    group.copy_from_first(tensor)
+    group.copy(tensor)
     assert tensor.item() == 2
     assert (group.rank, group.size) == (0, 1)
     assert clock.lap(1)["exchange"] == 2
