@@ -58,7 +58,7 @@ class Crew:
         self._begun = False
         self._outcome: Ending | HanlinError | None = None
         self._last: float | None = None  # until when the groups may take to see that they are done
-        self._stopping = False
+        self._error: Exception | None = None  # of a group that was lost too often; the others are stopped for it
         self._unplaced, self._since = 0, 0.0  # how many have no place, for how long
         self._expects_fewer = False
 
@@ -109,17 +109,17 @@ class Crew:
         outcome = self._roll.ended()
         if isinstance(outcome, HanlinError):
             raise outcome
-        errors = [group.running.error for group in self._groups if not group.dismissed]
-        if outcome != "finished" and (error := next(filter(None, errors), None)) is not None:
-            raise plain(error) from error
+        if outcome != "finished" and self._error is not None:
+            raise plain(self._error) from self._error
         return outcome or "stopped"
 
     def _over(self) -> bool:
         working = [group for group in self._groups if not group.running.done()]
-        failed = any(group.running.error is not None for group in self._groups if not group.dismissed)
-        if failed and not self._stopping:
-            self._stopping = True
-            self._board.ask_to_stop()
+        if self._error is None and self._last is None:  # what is given up below fails, too
+            errors = [group.running.error for group in self._groups if not group.dismissed]
+            if (error := next(filter(None, errors), None)) is not None:
+                self._error = error
+                self._board.ask_to_stop()
         if self._outcome is not None:
             self._last = self._last or time.monotonic() + _LAST_SECONDS
         if working and self._last is not None and time.monotonic() > self._last:
