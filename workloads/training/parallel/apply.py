@@ -1,9 +1,11 @@
 """Cut a model over the processes of a layout, in place. The names of its weights stay."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
-from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
 
 from cluster.errors import ResourceError
 from workloads.training.objective import NextTokenLoss
@@ -11,7 +13,7 @@ from workloads.training.parallel.context import NAME, RowParts
 from workloads.training.parallel.layout import COPIES, SHARDS, TENSOR, Layout
 from workloads.training.precision import Precision
 
-_MATRICES = {
+_MATRICES: dict[str, Callable[[], ParallelStyle]] = {
     "self_attn.q_proj": ColwiseParallel,
     "self_attn.k_proj": ColwiseParallel,
     "self_attn.v_proj": ColwiseParallel,
