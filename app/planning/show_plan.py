@@ -96,7 +96,8 @@ def _show_settings(console: Console, choice: Choice) -> None:
     console.print(f"* {choice.best.name}: " + " ".join(f"--set {each}" for each in settings_of(choice.best)), soft_wrap=True)
     if choice.best.text_ends_first:
         console.print(
-            "It sees the whole text as often as --epochs allows: more text would lower its loss, more passes hardly.", soft_wrap=True
+            "It sees the whole text as often as --epochs allows: more text would lower its loss, more passes hardly.",
+            soft_wrap=True,
         )
     console.print()
 

@@ -3,8 +3,8 @@
 from html import escape
 from importlib import resources
 
+from cluster.observe.charts import Series, bar, line_chart
 from workloads.evaluation.bits import Estimate
-from workloads.evaluation.charts import Series, bar, line_chart
 from workloads.evaluation.result import Result, Scorer, SourceScore
 from workloads.evaluation.samples import REPEAT_LENGTH, Sample
 

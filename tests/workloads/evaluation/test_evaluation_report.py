@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import ArtifactError
+from cluster.observe.charts import Series, line_chart, ticks
 from workloads.evaluation.bits import Estimate
-from workloads.evaluation.charts import Series, line_chart, ticks
 from workloads.evaluation.documents import heldout_documents, training_texts
 from workloads.evaluation.evaluate import MODEL
 from workloads.evaluation.report import render
