@@ -58,7 +58,9 @@ def test_what_is_proposed_can_be_set(recipe: Path, capsys: pytest.CaptureFixture
     found = planned(capsys, str(recipe), "--tokens", "300M", "--gpu", "A100", "--gpu-hours", "3")
     settings = found["set"]
     assert isinstance(settings, list)
-    again = planned(capsys, str(recipe), "--tokens", "300M", "--gpu", "A100", *(word for each in settings for word in ("--set", each)))
+    again = planned(
+        capsys, str(recipe), "--tokens", "300M", "--gpu", "A100", *(word for each in settings for word in ("--set", each))
+    )
     best, own = found["best"], again["as_it_is"]
     assert isinstance(best, dict)
     assert isinstance(own, dict)
