@@ -19,14 +19,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import psutil
 
-PEERS = {"datatrove": ("datatrove", []), "datajuicer": ("datajuicer", []), "rensa": ("rensa", [])}
+PEERS: dict[str, tuple[str, list[str]]] = {
+    "datatrove": ("datatrove", []),
+    "datajuicer": ("datajuicer", []),
+    "rensa": ("rensa", []),
+}
 SAMPLE_EVERY = 0.5  # seconds
 VOCABULARY = 16_000
 LEARN_FROM = 20_000_000  # characters of the input
@@ -65,8 +68,8 @@ def main() -> None:
     only = options.only.split(",") if options.only else ["ours", *PEERS]
     with tempfile.TemporaryDirectory(prefix="hl-", dir=options.scratch) as folder:
         work = Path(folder)
-        plain = work / "input.jsonl"
-        megabytes = sum(write_copies(Path(options.input), plain, options.repeat)) / 1e6
+        plain = prepared(Path(options.input), options.repeat, Path(options.prepared or folder))
+        megabytes = plain.stat().st_size / 1e6
         results = []
         for system in only:
             command = _command(system, options, plain, work)
@@ -88,7 +91,7 @@ def _command(system: str, options: argparse.Namespace, plain: Path, work: Path) 
     if not options.peers or not options.environments or not script.exists() or not python.exists():
         print(f"{system:<12} skipped: no {script} or no {python}")
         return []
-    tokenizer = peer_tokenizer(python, Path(options.peers), plain, work)
+    tokenizer = peer_tokenizer(python, Path(options.peers), plain, Path(options.prepared or work))
     return [str(python), str(script), str(plain), str(work / system), "--workers", "2", "--tokenizer", str(tokenizer), *extra]
 
 
@@ -166,8 +169,19 @@ def _environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
-def write_copies(source: Path, target: Path, repeat: int) -> Iterator[int]:
-    """The documents of a .jsonl or .jsonl.gz, `repeat` times, as plain JSON lines; bytes of each line."""
+def prepared(source: Path, repeat: int, folder: Path) -> Path:
+    """The input as all read it, made in this folder unless it is there."""
+    plain = folder / f"{source.name.partition('.')[0]}-{repeat}.jsonl"
+    if not plain.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        begun = plain.with_suffix(".part")
+        write_copies(source, begun, repeat)
+        begun.rename(plain)
+    return plain
+
+
+def write_copies(source: Path, target: Path, repeat: int) -> None:
+    """The documents of a .jsonl or .jsonl.gz, `repeat` times, as plain JSON lines."""
     with target.open("w", encoding="utf-8") as out:
         for copy in range(repeat):
             rng = random.Random(copy)
@@ -177,9 +191,7 @@ def write_copies(source: Path, target: Path, repeat: int) -> Iterator[int]:
                     if copy:
                         record["text"] = edited(record["text"], rng)
                         record["id"] = f"{record['id']}-{copy}"
-                    written = json.dumps(record, ensure_ascii=False) + "\n"
-                    out.write(written)
-                    yield len(written.encode())
+                    out.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def _open(source: Path) -> IO[str]:
@@ -203,6 +215,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--environments", default="", help="folder of the peers' virtual environments")
     parser.add_argument("--only", default="", help="systems to run, by commas: ours, datatrove, datajuicer, rensa")
     parser.add_argument("--repeat", type=int, default=1, help="edited copies of the input that are read")
+    parser.add_argument("--prepared", default="", help="folder that keeps copies and the peers' tokenizer from run to run")
     parser.add_argument("--tokenizer", default="", help="folder of a tokenizer artifact store made by an earlier run")
     parser.add_argument("--scratch", default=None, help="where to work; needs ten times the input")
     return parser.parse_args()

@@ -4,6 +4,7 @@ It ends only what it started. Not for nodes that come and go: those are the clus
 """
 
 import logging
+import os
 import secrets
 import shutil
 import signal
@@ -24,7 +25,8 @@ from cluster.errors import AddressError, Interrupted, ResourceError, TokenError,
 from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
-_OBJECT_STORE_BYTES = 1 << 30  # a private session shares the machine with a person; what is more spills to disk
+_STORE_BYTES_PER_CPU, _LEAST_STORE_BYTES = 128 << 20, 256 << 20  # for what tasks at work take and give; more spills to disk
+_SPILLING_PROCESSES = 2  # that write, and as many that read back; 45 MB each, and Ray's own choice is 4
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def _start(folder: str, cpus: int, dashboard: bool) -> None:
             num_cpus=cpus or None,
             include_dashboard=dashboard,
             dashboard_host="127.0.0.1",
-            object_store_memory=min(_OBJECT_STORE_BYTES, psutil.virtual_memory().available // 4),
+            _system_config={"max_io_workers": _SPILLING_PROCESSES},
+            object_store_memory=object_store_bytes(cpus or os.cpu_count() or 1),
             log_to_driver=False,
             logging_level=logging.WARNING,
             _temp_dir=folder,  # Ray opens its own folder to everyone (0777); the one above stays closed
@@ -158,6 +161,11 @@ def _start(folder: str, cpus: int, dashboard: bool) -> None:
             "free memory, disk and processor time",
             "see what `hanlin doctor` says, then run the same command again",
         ) from error
+
+
+def object_store_bytes(cpus: int) -> int:
+    """Of a private session, which shares the machine with a person."""
+    return min(max(_LEAST_STORE_BYTES, cpus * _STORE_BYTES_PER_CPU), psutil.virtual_memory().available // 4)
 
 
 def _describe(address: str, private: bool, log_folder: str = "") -> Session:

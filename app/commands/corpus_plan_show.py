@@ -85,9 +85,6 @@ def show_machines(console: Console, whole: Estimate, part: Spread, processors: i
         f"Machines of {processors} processors; memory of each: {human(part.task_bytes * processors)} for tasks at work"
     )
     _rows(console, ("machines", "time", "waits for", "disk of each", ""), rows)
-    console.print(
-        f"Then the tokens stage: rows are packed by one process, {duration(whole.packing_hours)} on any number of machines\n"
-    )
 
 
 def show_runs(console: Console, raw: float, one_run: float, whole: Spread, part: Spread, driver: float) -> None:
@@ -114,7 +111,7 @@ def show_assumed(console: Console, costs: Costs, spec: CorpusSpec) -> None:
     lines = [
         f"{EFFICIENCY:.0%} of the processors' time goes into the work; a disk of 500 MB/s and 10 Gbit/s a machine; the slowest of the "
         "three counts",
-        f"{CHARACTERS_PER_TOKEN} characters per token; encoding and packing as in benchmarks/RESULTS.md",
+        f"{CHARACTERS_PER_TOKEN} characters per token; encoding as in benchmarks/RESULTS.md",
         f"{costs.compared_share:.1%} of the documents measured have another to be compared with; at least "
         f"{LEAST_COMPARED_SHARE:.0%} are counted. More input holds more copies, which lowers what is kept",
         "all input is like the part measured, and comes in at least as many files as there are processors where it is packed",

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster.errors import Interrupted, UserError
-from cluster.session import Session, session, stop_on_sigterm
+from cluster.session import Session, object_store_bytes, session, stop_on_sigterm
 
 JOIN = "from cluster.session import session\nwith session({address!r}): print('joined')"
 
@@ -25,6 +26,12 @@ def test_a_private_session_has_a_token_and_only_loopback(ray_session: Session) -
     assert os.environ["RAY_AUTH_MODE"] == "token"
     assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     assert os.environ["RAY_AUTH_TOKEN"] not in repr(ray_session)
+
+
+def test_the_object_store_grows_with_the_processors_and_leaves_the_machine_its_memory() -> None:
+    assert object_store_bytes(1) == object_store_bytes(2) <= 256 << 20
+    assert 256 << 20 < object_store_bytes(4) <= 512 << 20
+    assert object_store_bytes(1 << 20) < psutil.virtual_memory().total / 4
 
 
 def test_a_second_session_is_refused_and_the_first_goes_on(ray_session: Session) -> None:

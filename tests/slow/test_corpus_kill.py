@@ -27,7 +27,6 @@ from workloads.corpus.stage import build_corpus
 pytestmark = pytest.mark.slow
 
 DOCUMENTS = 8_000
-PHASES = ("_read", "_clean")
 STEPS = {
     *("lines_of_block", "count_lines"),
     *("describe", "mark", "join_marks", "describe_part", "group_equal"),
@@ -35,8 +34,7 @@ STEPS = {
     *("large_star", "small_star", "labels_of_edges", "members_of_partition", "settle_groups", "resolve_equal", "fates_of_room"),
     *("paragraphs_of_block", "repeated_paragraphs", "anchors_of_block", "matches_of_anchors", "matches_of_room"),
     *("texts_of_block", "passages_of_room", "cuts_of_room", "cut_block"),
-    *("survey_block", "tally_block"),
-    *("documents_of_block", "index_of_block", "decisions_of_block", "bad_records_of_block", "write_part"),
+    *("survey_block", "pieces_of_block", "write_documents", "write_part"),
 }
 """Every function that runs as a task of its own, beside reading and cleaning."""
 
@@ -53,10 +51,12 @@ def write_input(folder: Path) -> None:
     (folder / "a.jsonl").write_text(lines, encoding="utf-8")
 
 
-def start_run(folder: Path, store: str) -> subprocess.Popen[str]:
+def start_run(folder: Path, store: str, settings: str) -> subprocess.Popen[str]:
     """The stage as a process of its own, with a Ray of its own."""
     recipe = folder / f"{store}.yaml"
-    recipe.write_text(f"name: kill\nstore: {store}\ncorpus: {{inputs: [raw/], split_bytes: 1000000}}\n", encoding="utf-8")
+    recipe.write_text(
+        f"name: kill\nstore: {store}\ncorpus: {{inputs: [raw/], split_bytes: 1000000, {settings}}}\n", encoding="utf-8"
+    )
     command = [sys.executable, "-m", "workloads.corpus", str(recipe)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -83,16 +83,20 @@ def hashes(artifact: Artifact) -> dict[str, str]:
     return {entry.path: entry.sha256 for entry in artifact.manifest.files}
 
 
-def test_killed_workers_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "phases"),
+    [("remove_boilerplate: true", ["_read", "_clean"]), ("remove_boilerplate: false", ["_read_clean", "_read_clean"])],
+)
+def test_killed_workers_change_nothing(tmp_path: Path, settings: str, phases: list[str]) -> None:
     write_input(tmp_path / "raw")
-    quiet = start_run(tmp_path, "quiet")
+    quiet = start_run(tmp_path, "quiet", settings)
     assert quiet.communicate()[1] is not None
     assert quiet.returncode == 0
-    disturbed = start_run(tmp_path, "disturbed")
-    killed = [task for task in PHASES if kill_worker(disturbed, task)]
+    disturbed = start_run(tmp_path, "disturbed", settings)
+    killed = [task for task in phases if kill_worker(disturbed, task)]
     errors = disturbed.communicate()[1]
     assert disturbed.returncode == 0, errors
-    assert killed == list(PHASES)
+    assert killed == phases
     expected, found = result(tmp_path, "quiet"), result(tmp_path, "disturbed")
     assert found.manifest.counts == expected.manifest.counts
     assert found.manifest.counts["documents_read"] == DOCUMENTS
@@ -196,7 +200,7 @@ def test_a_corpus_larger_than_the_object_store_is_the_same(tmp_path: Path) -> No
             f"name: spill\nstore: {store}\ncorpus: {{inputs: [raw/], rules: {{entropy: null}}}}\n", encoding="utf-8"
         )
         program = (
-            f"import runpy, sys, cluster.session as s; s._OBJECT_STORE_BYTES = {size}; "
+            f"import runpy, sys, cluster.session as s; s.object_store_bytes = lambda cpus: {size}; "
             f"sys.argv = ['corpus', {str(recipe)!r}]; runpy.run_module('workloads.corpus', run_name='__main__')"
         )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -4,6 +4,7 @@ read -> recurring lines -> calibrate -> clean -> exact and near duplicates -> fa
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 
 from cluster.artifacts import Artifact
@@ -12,7 +13,8 @@ from cluster.errors import InputError
 from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
 from cluster.observe.progress import Reporter, Value
 from cluster.stage import StageContext
-from workloads.corpus.calibrate import by_source, calibrate
+from workloads.corpus.blocks import Blocks
+from workloads.corpus.calibrate import Calibrated, by_source, calibrate
 from workloads.corpus.clean import Cleaning
 from workloads.corpus.compliance import to_csv
 from workloads.corpus.decontamination.hits import open_decontaminator
@@ -23,7 +25,7 @@ from workloads.corpus.dedup.find import find_duplicates
 from workloads.corpus.dedup.index import Base
 from workloads.corpus.dedup.shared import find_shared
 from workloads.corpus.extend import added_up, take_over
-from workloads.corpus.flow import clean_blocks, read_blocks
+from workloads.corpus.flow import clean_blocks, read_blocks, read_clean_blocks
 from workloads.corpus.page import page
 from workloads.corpus.pairs import duplicate_pairs
 from workloads.corpus.reading.files import Found
@@ -33,8 +35,8 @@ from workloads.corpus.report import build_report
 from workloads.corpus.semantic.encoders import EncoderFolder
 from workloads.corpus.semantic.find import find_semantic
 from workloads.corpus.spec import CorpusSpec
-from workloads.corpus.tally import Tally, tally_all
-from workloads.corpus.write import write_all, write_hits
+from workloads.corpus.tally import Tally
+from workloads.corpus.write import Wanted, write_all
 from workloads.text.learned import Models
 from workloads.text.lexicon import Lexicon
 
@@ -56,38 +58,29 @@ def fill(
     progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
         context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
-    blocks = read_blocks(plan(found.files, spec.split_bytes), spec.reading.limits(), progress.read)
-    progress.at("counting lines")
-    recurring = (
-        find_recurring(blocks, spec.recurring_share, spec.recurring_documents) if spec.remove_boilerplate else frozenset()
-    )
-    progress.at("calibrating")
-    calibrated = calibrate(blocks, spec, recurring, models)
-    progress.at("cleaning")
     decontaminator = open_decontaminator(sets, spec.decontamination)
-    cleaning = Cleaning(spec, recurring, by_source(calibrated), lexicon, decontaminator, models)
-    blocks = clean_blocks(blocks, cleaning, progress.cleaned)
-    overlap = find_overlap(blocks, decontaminator) if decontaminator else None
+    cleaning = Cleaning(spec, lexicon=lexicon, decontaminator=decontaminator, models=models)
+    blocks, calibrated = _read_and_clean(found, cleaning, progress)
+    overlap = find_overlap(blocks.tables, decontaminator) if decontaminator else None
     progress.at("deduplicating")
-    fates = find_duplicates(blocks, spec.duplicates, progress.records, Base.of(base, spec.duplicates) if base else None)
+    extended = Base.of(base, spec.duplicates) if base else None
+    fates = find_duplicates(blocks, spec.duplicates, progress.records, extended)
     if encoder:
         progress.at("comparing meanings")
     fates = find_semantic(blocks, fates, spec.duplicates, progress.records, encoder)
     blocks, shared, passages = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
-    kept = survey(blocks, fates)
+    pairs = (*duplicate_pairs(blocks, fates), *passages)
+    kept = survey(blocks.heads, fates)
     progress.at("writing")
     heldout = lots_below(spec.heldout_share) if base else heldout_below(spec.heldout_share, kept)
-    tally = tally_all(blocks, fates, heldout, spec.personal_data.audit_samples)
+    there = take_over(draft, base)
+    wanted = Wanted(kept, heldout, spec.personal_data.audit_samples, hits=lexicon is not None)
+    tally = write_all(blocks.tables, fates, wanted, draft.location, there)
     _count(context.name, tally)
     _refuse_nothing(tally, found, base is None)
-    there = take_over(draft, base)
-    write_all(blocks, fates, kept, heldout, tally.read, draft.location, there)
-    if lexicon:
-        write_hits(blocks, fates, tally.read, draft.location, there)
     if overlap:
         write_overlap(overlap, draft.location, there)
     lines = overlap.lines if overlap else ()
-    pairs = (*duplicate_pairs(blocks, tally.samples), *passages)
     report = build_report(context.name, spec, tally, shared, calibrated, lines, base.fingerprint if base else "", pairs)
     draft.write("report.json", report.to_json())
     draft.write("compliance.csv", to_csv(report.compliance).encode())
@@ -95,6 +88,22 @@ def fill(
     draft.counts.update(added_up(report.counts, base))
     progress.done(report.counts["documents_read"])
     return {"kept": report.counts["documents_kept"], "of": report.counts["documents_read"]}
+
+
+def _read_and_clean(found: Found, cleaning: Cleaning, progress: "Progress") -> tuple[Blocks, tuple[Calibrated, ...]]:
+    """In one pass, unless something must have seen all text before any is cleaned; and the thresholds taken from the text."""
+    spec = cleaning.spec
+    tasks, limits = plan(found.files, spec.split_bytes), spec.reading.limits()
+    if not spec.remove_boilerplate and not spec.calibrate.rules.given():
+        return read_clean_blocks(tasks, limits, cleaning, progress.read), ()
+    blocks = read_blocks(tasks, limits, progress.read)
+    progress.at("counting lines")
+    if spec.remove_boilerplate:
+        cleaning = replace(cleaning, recurring=find_recurring(blocks, spec.recurring_share, spec.recurring_documents))
+    progress.at("calibrating")
+    calibrated = calibrate(blocks, spec, cleaning.recurring, cleaning.models)
+    progress.at("cleaning")
+    return clean_blocks(blocks, replace(cleaning, own=by_source(calibrated)), progress.cleaned), calibrated
 
 
 def _count(run: str, tally: Tally) -> None:

@@ -15,7 +15,7 @@ from workloads.corpus.checks import Checked, Checks
 from workloads.corpus.decontamination.hits import CONTAMINATED, Decontaminator, Hit
 from workloads.corpus.recurring import seed_of
 from workloads.corpus.spec import CorpusSpec
-from workloads.corpus.tables import CLEAN, HIT_NAMES, is_empty, texts, where
+from workloads.corpus.tables import CLEAN, HIT_NAMES, is_empty, slices, texts, where
 from workloads.text.boilerplate import strip_column
 from workloads.text.codes import Codes
 from workloads.text.convert import convert
@@ -28,6 +28,7 @@ from workloads.text.rules.language import Script, script_of
 from workloads.text.rules.measured import Measured
 
 _SAMPLE_CHARACTERS = 300  # of a dropped text, for the report
+_SLICE_BYTES = 4 << 20  # of text cleaned at a time: counting n-grams takes about 15 times that
 _OF_BAD: Mapping[str, object] = {
     "rule": "",
     "value": 0.0,
@@ -122,9 +123,11 @@ def _cleaned(measured: Measured, rules: Sequence[Rule], lines: int, spec: Corpus
 
 
 def clean_table(block: pa.Table, cleaning: Cleaning) -> pa.Table:
-    """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last."""
+    """Columns READ to columns CLEAN; a dropped document keeps the beginning of its text only. Bad records come last. Memory
+    beyond the table and its result is that of one slice."""
     good = is_empty(block, "problem")
-    return pa.concat_tables([_clean(where(block, good), cleaning), _pass(where(block, ~good))]).combine_chunks()
+    cleaned = [_clean(each, cleaning) for each in slices(where(block, good), _SLICE_BYTES)]
+    return pa.concat_tables([*cleaned, _pass(where(block, ~good))]).combine_chunks()
 
 
 def without_items(

@@ -17,6 +17,8 @@ import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workloads.corpus import tables
+from workloads.corpus.blocks import heads_of
 from workloads.corpus.clean import Cleaning, clean_table
 from workloads.corpus.dedup.candidates import keys_of_block, pairs_of_buckets, pairs_of_room
 from workloads.corpus.dedup.cards import Policy, describe
@@ -24,6 +26,7 @@ from workloads.corpus.dedup.clusters import fates_of_room, members_of_partition,
 from workloads.corpus.dedup.components import labels_of_edges
 from workloads.corpus.dedup.exact import group_equal
 from workloads.corpus.dedup.fates import decide
+from workloads.corpus.dedup.index import INDEX as INDEX_SCHEMA
 from workloads.corpus.dedup.layout import Layout, Table
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.dedup.verify import folded_of_block, links_of_room
@@ -31,7 +34,7 @@ from workloads.corpus.estimate import BLOCKS, CANDIDATES, DECISIONS, DIGESTS, DO
 from workloads.corpus.recurring import count_lines, lines_of_block, recurring_of
 from workloads.corpus.sampled import Sampled
 from workloads.corpus.tables import in_order, is_empty, undropped, where
-from workloads.corpus.write import decisions_of_block, documents_of_block, index_of_block, write_stream
+from workloads.corpus.write import decisions_of, documents_of, write_stream
 
 _HERE = Layout(1, 1, 1)
 _WARMING = 50  # documents on which everything is done once before it counts: kernels are loaded then
@@ -68,9 +71,10 @@ def _costs(block: pa.Table, sampled: Sampled, cleaning: Cleaning) -> Costs:
     before = psutil.Process().memory_info().rss
     with measured.step("cleaning"):
         cleaned = clean_table(block, cleaning)
+        heads = heads_of(cleaned)
     held = max(0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
     with measured.step("finding duplicates"):
-        fates, compared = _duplicates(cleaned, spec.duplicates, measured)
+        fates, compared = _duplicates(cleaned, heads, spec.duplicates, measured)
     with measured.step("writing"):
         written = _write(cleaned, fates, measured)
     left, final = undropped(cleaned), decide(cleaned, fates)
@@ -86,7 +90,7 @@ def _costs(block: pa.Table, sampled: Sampled, cleaning: Cleaning) -> Costs:
         kept_characters=int(stays["characters"].to_numpy().sum()),
         seconds=measured.seconds,
         exchanged=measured.exchanged,
-        blocks={"read": block.nbytes, "cleaned": cleaned.nbytes},
+        blocks={"read": block.nbytes, "cleaned": cleaned.nbytes + heads.nbytes},
         written=written,
         compared_share=compared,
         memory_factor=held / max(block.nbytes, 1),
@@ -102,10 +106,10 @@ def _bytes(tables: Sequence[Any]) -> int:
     return sum(each.nbytes if hasattr(each, "nbytes") else _bytes(each) for each in tables)
 
 
-def _duplicates(block: pa.Table, spec: DuplicatesSpec, measured: _Measured) -> tuple[Table, float]:
+def _duplicates(block: pa.Table, heads: pa.Table, spec: DuplicatesSpec, measured: _Measured) -> tuple[Table, float]:
     """The fates, and the share of documents that have another to be compared with."""
     exchanged = measured.exchanged
-    described: list[Any] = describe(block, 0, Policy(spec.keep, spec.sources), _HERE)
+    described: list[Any] = describe(heads, 0, Policy(spec.keep, spec.sources), _HERE)
     cards, bands, has, *of_digest = described
     exchanged[BLOCKS] = _bytes([cards, bands, has])
     exact, by_winner = group_equal(_HERE, *of_digest)
@@ -130,18 +134,24 @@ def _duplicates(block: pa.Table, spec: DuplicatesSpec, measured: _Measured) -> t
 
 def _write(block: pa.Table, fates: Table, measured: _Measured) -> Mapping[str, int]:
     """Bytes of the files, by folder."""
-    of_folder = {
-        "documents": (DOCUMENTS, documents_of_block(1, block, fates, 0)),
-        "index": (INDEX, index_of_block(1, block, fates, 0)),
-        "decisions": (DECISIONS, decisions_of_block(1, block, fates)),
+    decided = decide(block, fates)
+    (indexed,), (decisions,) = documents_of(decided, 1, 0), decisions_of(decided, 1)
+    measured.exchanged[DOCUMENTS] = indexed.select(tables.DOCUMENTS.names).nbytes
+    measured.exchanged[INDEX] = indexed.nbytes - measured.exchanged[DOCUMENTS]
+    measured.exchanged[DECISIONS] = decisions.nbytes
+    indexed = in_order(indexed, ("id", "ascending"))
+    return {
+        "documents": _size(indexed.select(tables.DOCUMENTS.names)),
+        "index": _size(indexed.select(INDEX_SCHEMA.names)),
+        "decisions": _size(in_order(decisions, ("id", "ascending"))),
     }
-    sizes = {}
-    for name, (kind, (table,)) in of_folder.items():
-        measured.exchanged[kind] = table.nbytes
-        file = io.BytesIO()
-        write_stream(file, in_order(table, ("id", "ascending")))
-        sizes[name] = file.tell()
-    return sizes
+
+
+def _size(table: pa.Table) -> int:
+    """Bytes of its file."""
+    file = io.BytesIO()
+    write_stream(file, table)
+    return file.tell()
 
 
 def documents_in(sampled: Sampled) -> int:

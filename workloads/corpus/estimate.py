@@ -2,7 +2,7 @@
 which size one run goes in limits.py.
 
 The model is linear in bytes: every step looks at a document a fixed number of times and no step compares all with all. Growth over
-150 and 600 MB is in benchmarks/RESULTS.md.
+150, 600 and 2,400 MB is in benchmarks/RESULTS.md.
 """
 
 import math
@@ -35,10 +35,6 @@ CHARACTERS_PER_TOKEN = 1.62
 
 ENCODING_BYTES_PER_SECOND = 141e6 / 3.4
 """Of a processor: reading, checking and encoding kept text (benchmarks/RESULTS.md, tokens stage, 2026-11-28)."""
-
-PACKING_BYTES_PER_SECOND = 141e6 / 4.1
-"""Of the one process that packs rows, whatever the number of machines: the whole stage's time on the clock
-(benchmarks/RESULTS.md, `corpus_peers.py`, 2026-11-28), so a lower limit."""
 
 LEAST_COMPARED_SHARE = 0.1
 """Of documents that have another to be compared with, at the least: a part holds few copies of what is in it. Assumed: 150 MB of
@@ -94,7 +90,6 @@ class Estimate:
     tokens: float
     processor_hours: Mapping[str, float]
     encoding_hours: float
-    packing_hours: float
     exchanged: Mapping[str, float]
     blocks: Mapping[str, float]
     written: Mapping[str, float]
@@ -149,7 +144,6 @@ def estimate(costs: Costs, raw_bytes: float, token_bytes: int = 2) -> Estimate:
         tokens=tokens,
         processor_hours={step: seconds * scale / 3600 for step, seconds in costs.seconds.items()},
         encoding_hours=kept_bytes / ENCODING_BYTES_PER_SECOND / 3600,
-        packing_hours=kept_bytes / PACKING_BYTES_PER_SECOND / 3600,
         exchanged=exchanged,
         blocks=blocks,
         written={name: size * scale for name, size in costs.written.items()} | {"tokens": tokens * token_bytes},
@@ -169,7 +163,7 @@ def _by_candidates(costs: Costs, scale: float, share: float) -> dict[str, float]
 
 
 def _most_at_once(blocks: Mapping[str, float], exchanged: Mapping[str, float]) -> float:
-    """While lines are counted; while duplicates are found; while files are written, when every document lies there twice."""
+    """While lines are counted; while duplicates are found; while files are written: a block goes as soon as it is cut."""
     of_lines, of_files = exchanged.get(LINES, 0.0), sum(exchanged[kind] for kind in (DOCUMENTS, INDEX, DECISIONS))
     of_duplicates = sum(exchanged.values()) - of_lines - of_files
-    return max(blocks["read"] + of_lines, blocks["cleaned"] + of_duplicates, blocks["cleaned"] + of_files)
+    return max(blocks["read"] + of_lines, blocks["cleaned"] + of_duplicates, of_files)

@@ -1,8 +1,8 @@
-"""The two passes over the text, by plain Ray tasks: read everything, then clean everything.
+"""The passes over the text as it was read, by plain Ray tasks: read everything, then clean everything; or both at once.
 
-Between them stands the count of recurring lines, which needs to have seen all of it. Blocks stay in Ray's object store,
-which spills to disk; a block whose worker died is made again from the input. A block as read is let go as soon as its
-cleaned form is there.
+Between them stand what needs to have seen all of it: the count of recurring lines, and thresholds taken from the corpus. Blocks
+stay in Ray's object store, which spills to disk; a block whose worker died is made again from the input. A block as read is let
+go as soon as its cleaned form is there, and there is none where nothing stands between.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,75 +11,113 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from workloads.corpus.blocks import Blocks, heads_of
 from workloads.corpus.clean import Cleaning, clean_table
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.read import read_piece
 from workloads.corpus.shuffle import plain
 
-_LEAST_BLOCK, _LARGEST_BLOCK, _BLOCKS = 2 << 20, 64 << 20, 32
+_LEAST_BLOCK, _USUAL_BLOCK, _LARGEST_BLOCK = 2 << 20, 16 << 20, 64 << 20
+_FEWEST_BLOCKS, _MANY_BLOCKS = 32, 128
 Told = Callable[[int], None]
 
 
 def block_bytes(total: int) -> int:
-    """Of a block as read, where all input has `total` bytes."""
-    return max(_LEAST_BLOCK, min(_LARGEST_BLOCK, total // _BLOCKS))
+    """Of a block as read, where all input has `total` bytes: what a task holds does not grow with it up to 2 GB; beyond, blocks
+    do, since the objects exchanged grow with the square of their number (limits.py)."""
+    return max(_LEAST_BLOCK, min(_USUAL_BLOCK, total // _FEWEST_BLOCKS), min(_LARGEST_BLOCK, total // _MANY_BLOCKS))
 
 
 def read_blocks(tasks: Sequence[Sequence[Piece]], limits: Limits, told: Told) -> list[Any]:
     """References to tables with columns READ; `told` hears the number of records so far."""
-    size = block_bytes(sum(piece.bytes for task in tasks for piece in task))
-    streams: list[Any] = [_read.remote(task, limits, size) for task in tasks]
-    found: list[list[Any]] = [[] for _ in streams]
-    running = dict(zip(streams, found, strict=True))
+    size = _block_bytes_of(tasks)
+    return [block for (block,) in _gather([_read.remote(task, limits, size) for task in tasks], 1, told)]
+
+
+def read_clean_blocks(tasks: Sequence[Sequence[Piece]], limits: Limits, cleaning: Cleaning, told: Told) -> Blocks:
+    """What `read_blocks` and `clean_blocks` together give, in one pass."""
+    size, shared = _block_bytes_of(tasks), ray.put(cleaning)
+    found = _gather([_read_clean.remote(task, limits, size, shared) for task in tasks], 2, told)
+    return Blocks([block for block, _ in found], [heads for _, heads in found])
+
+
+def _block_bytes_of(tasks: Sequence[Sequence[Piece]]) -> int:
+    return block_bytes(sum(piece.bytes for task in tasks for piece in task))
+
+
+def _gather(streams: list[Any], objects: int, told: Told) -> list[tuple[Any, ...]]:
+    """What the streams yield, in their order: each time so many objects to keep by reference, and a number of records."""
+    found: dict[Any, list[tuple[Any, ...]]] = {stream: [] for stream in streams}
+    running = list(streams)
     records = 0
     try:
         while running:
-            ready: list[Any] = ray.wait(list(running), num_returns=1, fetch_local=False)[0]
+            ready: list[Any] = ray.wait(running, num_returns=1, fetch_local=False)[0]
             for stream in ready:
                 try:
-                    block = next(stream)
+                    first = next(stream)
                 except StopIteration:
-                    del running[stream]
+                    running.remove(stream)
                     continue
-                records += ray.get(next(stream, block))
-                running[stream].append(block)
+                kept = (first, *(next(stream, first) for _ in range(objects - 1)))
+                records += ray.get(next(stream, first))
+                found[stream].append(kept)
                 told(records)
     except ray.exceptions.RayError as error:
         raise plain(error) from error
-    return [block for blocks in found for block in blocks]
+    return [each for stream in streams for each in found[stream]]
 
 
 @ray.remote(num_returns="streaming")
 def _read(pieces: Sequence[Piece], limits: Limits, block_bytes: int) -> Iterator[Any]:
     """A block of about so many bytes, then its number of records, and so on."""
-    held: list[pa.Table] = []
+    for block in _joined(_tables(pieces, limits), block_bytes):
+        yield block
+        yield block.num_rows
+
+
+@ray.remote(num_returns="streaming")
+def _read_clean(pieces: Sequence[Piece], limits: Limits, block_bytes: int, cleaning: Cleaning) -> Iterator[Any]:
+    """A cleaned block of about so many bytes, then its heads and its number of records, and so on."""
+    for block in _joined((clean_table(table, cleaning) for table in _tables(pieces, limits)), block_bytes):
+        yield block
+        yield heads_of(block)
+        yield block.num_rows
+
+
+def _tables(pieces: Sequence[Piece], limits: Limits) -> Iterator[pa.Table]:
     for piece in pieces:
-        for table in read_piece(piece, limits):
-            held.append(table)
-            if sum(each.nbytes for each in held) >= block_bytes:
-                yield pa.concat_tables(held).combine_chunks()
-                yield sum(each.num_rows for each in held)
-                held = []
+        yield from read_piece(piece, limits)
+
+
+def _joined(tables: Iterator[pa.Table], block_bytes: int) -> Iterator[pa.Table]:
+    """The same rows in tables of at least so many bytes, but the last."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(each.nbytes for each in held) >= block_bytes:
+            yield pa.concat_tables(held).combine_chunks()
+            held = []
     if held:
         yield pa.concat_tables(held).combine_chunks()
-        yield sum(each.num_rows for each in held)
 
 
-def clean_blocks(blocks: list[Any], cleaning: Cleaning, told: Told) -> list[Any]:
-    """References to tables with columns CLEAN. Empties `blocks`, so that what has been cleaned takes no room any more."""
+def clean_blocks(blocks: list[Any], cleaning: Cleaning, told: Told) -> Blocks:
+    """Empties `blocks`, so that what has been cleaned takes no room any more."""
     shared: Any = ray.put(cleaning)
     records = 0
-    pairs: list[Any] = [_clean.remote(block, shared) for block in blocks]
+    cleaned: list[Any] = [_clean.remote(block, shared) for block in blocks]
     blocks.clear()
     try:
-        for count in [count for _, count in pairs]:
+        for count in [count for _, _, count in cleaned]:
             records += ray.get(count)
             told(records)
     except ray.exceptions.RayError as error:
         raise plain(error) from error
-    return [cleaned for cleaned, _ in pairs]
+    return Blocks([block for block, _, _ in cleaned], [heads for _, heads, _ in cleaned])
 
 
-@ray.remote(num_returns=2)
-def _clean(block: pa.Table, cleaning: Cleaning) -> tuple[pa.Table, int]:
-    return clean_table(block, cleaning), block.num_rows
+@ray.remote(num_returns=3)
+def _clean(block: pa.Table, cleaning: Cleaning) -> tuple[pa.Table, pa.Table, int]:
+    cleaned = clean_table(block, cleaning)
+    return cleaned, heads_of(cleaned), block.num_rows

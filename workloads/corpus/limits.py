@@ -45,7 +45,7 @@ _FILE_COPIES, _TEXT_COPIES = 3, 6  # of what a task writes; of the texts it comp
 _LARGEST_FILE = 256 << 20
 
 
-Exchanges = dict[str, tuple[int, int]]  # by kind: tasks, and objects that each of them gives
+Exchanges = dict[tuple[str, ...], tuple[int, int]]  # by kinds that share an object: tasks, and objects that each of them gives
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ def spread(whole: Estimate, memory_factor: float, given: Input) -> Spread:
     blocks = int(tasks * -(-whole.blocks["read"] / tasks // block))
     layout = Layout.of(int(whole.documents), blocks)
     files = parts_for(int(whole.kept_characters))
-    finding = {
-        LINES: (blocks, min(blocks, 64)),
-        DIGESTS: (blocks, layout.partitions),
-        KEYS: (blocks, layout.partitions),
-        CANDIDATES: (layout.partitions + layout.rooms, layout.rooms),
-        TEXTS: (blocks, layout.rooms),
-        BLOCKS: (blocks, 3),
+    finding: Exchanges = {
+        (LINES,): (blocks, min(blocks, 64)),
+        (DIGESTS,): (blocks, layout.partitions),
+        (KEYS,): (blocks, layout.partitions),
+        (CANDIDATES,): (layout.partitions + layout.rooms, layout.rooms),
+        (TEXTS,): (blocks, layout.rooms),
+        (BLOCKS,): (blocks, 3),
     }
-    writing = {DOCUMENTS: (blocks, files), INDEX: (blocks, files), DECISIONS: (blocks, decisions_for(int(whole.documents)))}
+    writing = {(DOCUMENTS, INDEX): (blocks, files), (DECISIONS,): (blocks, decisions_for(int(whole.documents)))}
     room = whole.exchanged.get(TEXTS, 0.0) / layout.rooms
     task = max(memory_factor * block, _FILE_COPIES * min(_LARGEST_FILE, 3 * whole.kept_characters), _TEXT_COPIES * room)
     return Spread(
@@ -112,8 +112,8 @@ def _count(exchanges: Exchanges) -> int:
 def _held(exchanges: Exchanges, whole: Estimate) -> float:
     """The driver's bytes for these exchanges: references, and what is small itself."""
     held = 0.0
-    for kind, (tasks, results) in exchanges.items():
-        size = whole.exchanged.get(kind, 0.0)
+    for kinds, (tasks, results) in exchanges.items():
+        size = sum(whole.exchanged.get(kind, 0.0) for kind in kinds)
         small = size / (tasks * results) < SMALL_OBJECT
         held += (tasks * results * REFERENCE_BYTES if size else 0.0) + (min(size, tasks * SENT_BY_TASK) if small else 0.0)
     return held

@@ -3,24 +3,27 @@
 Gathered from the blocks for the report; what is shown holds no personal data.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from workloads.corpus.blocks import Blocks
 from workloads.corpus.dedup.cuts import CUT
-from workloads.corpus.dedup.fates import EXACT, NEAR, SEMANTIC
+from workloads.corpus.dedup.fates import EXACT, NEAR, SEMANTIC, decide
 from workloads.corpus.dedup.layout import Rows, Table, joined
 from workloads.corpus.shuffle import collect, start
-from workloads.corpus.tables import where
-from workloads.corpus.tally import SAMPLES, Sample
+from workloads.corpus.tables import in_order, texts, where
+from workloads.corpus.tally import SAMPLES
 from workloads.text.difference import Stretch, differences, excerpt
 from workloads.text.personal.mask import shown
 
 PASSAGE = "shared_passage"
+_KINDS = (EXACT, NEAR, SEMANTIC)
 _COMPARED, _SHOWN, _AROUND = 20_000, 320, 40  # characters
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 
@@ -65,19 +68,50 @@ class Found:
         return Side(self.id, self.source, self.file, self.position, len(self.text), stretches)
 
 
-def duplicate_pairs(blocks: Sequence[Any], samples: Mapping[str, Sequence[Sample]]) -> tuple[Pair, ...]:
-    """Of the samples of each kind of duplicate, those whose other document is in this corpus and not in its base."""
-    wanted = [(reason, sample) for reason in (EXACT, NEAR, SEMANTIC) for sample in samples.get(reason, ())]
-    ids = {each for _, sample in wanted for each in (sample.key, sample.matched_id)}
-    found = _fetch(blocks, sorted(ids), np.empty(0, np.uint64)) if wanted else []
-    by_place = {(each.file, each.position): each for each in found}
+@dataclass(frozen=True, order=True)
+class Drawn:
+    """A duplicate that is to be shown, and the id of what it is a duplicate of."""
+
+    id: str
+    row: int
+    reason: str
+    value: float
+    matched: str
+
+
+def duplicate_pairs(blocks: Blocks, fates: Sequence[Any]) -> tuple[Pair, ...]:
+    """A few of each kind of duplicate whose other document is in this corpus and not in its base. `fates`: for each block a
+    reference to its room's. The text of those blocks alone is read in which they are."""
+    tasks = [start(draw_duplicates, *each) for each in zip(blocks.heads, fates, strict=True)]
+    drawn = sorted(each for found in collect(tasks) for each in found)
+    chosen = [each for reason in _KINDS for each in [found for found in drawn if found.reason == reason][:SAMPLES]]
+    ids, rows = sorted({each.matched for each in chosen}), np.array([each.row for each in chosen], np.uint64)
+    held = collect([start(holds, heads, ids, rows) for heads in blocks.heads]) if chosen else ()
+    found = _fetch([block for block, one in zip(blocks.tables, held, strict=False) if one], ids, rows)
+    by_row = {each.row: each for each in found}
     pairs = []
-    for reason, sample in wanted:
-        left = by_place[sample.file, sample.position]
-        right = next((each for each in found if each.id == sample.matched_id and each.row != left.row), None)
+    for each in chosen:
+        right = next((other for other in found if other.id == each.matched and other.row != each.row), None)
         if right:
-            pairs.append(_duplicates(reason, sample.value, left, right))
+            pairs.append(_duplicates(each.reason, each.value, by_row[each.row], right))
     return tuple(pairs)
+
+
+def draw_duplicates(heads: pa.Table, fates: Table) -> list[Drawn]:
+    """Of each kind those with the smallest ids, which are hashes."""
+    decided = decide(heads.select(["row", "id", "problem", "rule", "value"]), fates)
+    drawn = []
+    for reason in _KINDS:
+        table = where(decided, np.array(texts(decided, "rule"), object) == reason)
+        table = in_order(table, ("id", "ascending"), ("row", "ascending")).slice(0, SAMPLES)
+        rows = table.select(["id", "row", "value", "matched_id"]).to_pylist()
+        drawn += [Drawn(row["id"], row["row"], reason, row["value"], row["matched_id"]) for row in rows]
+    return drawn
+
+
+def holds(table: pa.Table, ids: list[str], rows: Rows) -> bool:
+    """Whether one of these documents is in it."""
+    return bool(_chosen(table, ids, rows).any())
 
 
 def _duplicates(reason: str, value: float, left: Found, right: Found) -> Pair:
@@ -134,7 +168,11 @@ def _fetch(blocks: Sequence[Any], ids: Collection[str], rows: Rows) -> list[Foun
 
 def look_up(block: pa.Table, ids: list[str], rows: Rows) -> list[Found]:
     """The block's documents with one of these ids or row numbers."""
-    table = block.select(["row", "id", "source", "file", "position", "problem", "text"])
+    chosen = where(block.select(["row", "id", "source", "file", "position", "text"]), _chosen(block, ids, rows))
+    return [Found(**row) for row in chosen.to_pylist()]
+
+
+def _chosen(table: pa.Table, ids: list[str], rows: Rows) -> NDArray[np.bool_]:
     by_id = pc.is_in(table["id"], pa.array(ids, pa.string())).to_numpy(zero_copy_only=False)
-    chosen = where(table, by_id.astype(bool) | np.isin(table["row"].to_numpy(), rows))
-    return [Found(**row) for row in chosen.drop_columns(["problem"]).to_pylist()]
+    chosen: NDArray[np.bool_] = by_id.astype(bool) | np.isin(table["row"].to_numpy(), rows)
+    return chosen

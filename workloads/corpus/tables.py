@@ -1,6 +1,7 @@
 """The columns of the tables that go from step to step of the corpus, and how a row is named."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -116,8 +117,15 @@ def is_empty(table: pa.Table, column: str) -> Mask:
 
 
 def where(table: pa.Table, mask: Mask) -> pa.Table:
-    """The rows for which the mask is true."""
-    return table.filter(pa.array(mask, pa.bool_()))
+    """The rows for which the mask is true: the table itself where it is for all."""
+    return table if mask.all() else table.filter(pa.array(mask, pa.bool_()))
+
+
+def slices(table: pa.Table, size: int) -> list[pa.Table]:
+    """Neighbouring rows of about `size` bytes of text together, without copying; one slice at least."""
+    ends = np.cumsum(pc.binary_length(table["text"]).to_numpy().astype(np.int64))
+    edges = [0, *(np.flatnonzero(np.diff(ends // size)) + 1).tolist(), table.num_rows]
+    return [table.slice(start, stop - start) for start, stop in pairwise(edges)]
 
 
 def in_order(table: pa.Table, *keys: tuple[str, Literal["ascending", "descending"]]) -> pa.Table:

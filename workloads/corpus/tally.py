@@ -2,18 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workloads.corpus.compliance import Findings
-from workloads.corpus.dedup.fates import decide
-from workloads.corpus.dedup.layout import Table
-from workloads.corpus.shuffle import collect, start
-from workloads.corpus.tables import is_empty, where
 from workloads.text.personal.mask import shown
 
 SAMPLES = 6  # per reason
@@ -83,26 +79,23 @@ def _by_second(counts: Mapping[tuple[str, str], int]) -> Counter[str]:
     return joined
 
 
-def tally_all(blocks: Sequence[Any], fates: Sequence[Any], heldout: int, audits: int) -> Tally:
-    """`audits` items of each kind of personal data are taken as samples."""
-    tally = Tally(findings=Findings(audits))
-    for each in collect([start(tally_block, *each, heldout, audits) for each in zip(blocks, fates, strict=True)]):
-        tally.add(each)
-    return tally
-
-
 def length_bin(characters: int) -> int:
     """Bins of half powers of two: bin b holds lengths from 2^(b/2)."""
     return math.floor(2 * math.log2(characters)) if characters > 0 else 0
 
 
-def tally_block(block: pa.Table, fates: Table, heldout: int, audits: int = 0) -> Tally:
-    """Everything that the report tells of one block."""
+def tally_block(decided: pa.Table, bad: pa.Table, heldout: int, audits: int = 0) -> Tally:
+    """Everything that the report tells of one block: of its decided documents and its bad records. `audits` items of each kind
+    of personal data are taken as samples."""
     tally = Tally(findings=Findings(audits))
-    for row in decide(block, fates).drop_columns(["bands", "digest", "hits"]).to_pylist():
+    kept = decided["kept"].to_numpy()
+    shown_only = pc.if_else(pa.array(kept), "", decided["text"])  # the text of what is kept is not told
+    place = decided.schema.get_field_index("text")
+    rows = decided.set_column(place, decided.field(place), shown_only).drop_columns(["bands", "digest", "hits"])
+    for row in rows.to_pylist():
         _count(tally, row, heldout)
         tally.findings.count(row)
-    for row in where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"]).to_pylist():
+    for row in bad.select(["file", "position", "problem", "text"]).to_pylist():
         tally.bad[row["file"], row["problem"]] += 1
         sample = Sample(row["file"], row["file"], row["position"], "", 0.0, shown(row["text"], _SAMPLE_CHARACTERS))
         tally.samples.setdefault(f"bad: {row['problem']}", []).append(sample)

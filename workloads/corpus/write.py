@@ -1,6 +1,8 @@
 """The artifact's tables: documents and decisions in order of id, bad records in order of file and position."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,13 @@ import ray
 
 from cluster import storage
 from cluster.storage import Location
+from workloads.corpus.compliance import Findings
 from workloads.corpus.dedup.fates import Survey, decide
 from workloads.corpus.dedup.index import INDEX
 from workloads.corpus.dedup.layout import Table
 from workloads.corpus.shuffle import collect, columns, start, start_parts
 from workloads.corpus.tables import DECISIONS, DOCUMENTS, LEXICON_HITS, QUARANTINE, in_order, is_empty, texts, to_table, where
+from workloads.corpus.tally import Tally, tally_block
 from workloads.text.personal.mask import shown
 
 _LEAST_PART, _LARGEST_PART, _PARTS = 8 << 20, 256 << 20, 64  # bytes of text in a file of documents
@@ -22,6 +26,8 @@ _DECISIONS_PER_PART = 1_000_000
 _BEGINNING = 80  # characters of a dropped document
 _ROW_GROUP = 4096
 _GIVE_UP_SECONDS = 60.0
+_INDEXED = pa.schema([*DOCUMENTS, *(field for field in INDEX if field.name not in DOCUMENTS.names)])
+_OF_BAD = ["file", "position", "problem", "text"]
 
 
 def parts_for(characters: int) -> int:
@@ -35,34 +41,60 @@ def decisions_for(read: int) -> int:
     return 1 + read // _DECISIONS_PER_PART
 
 
-def write_all(
-    blocks: Sequence[Any],
-    fates: Sequence[Any],
-    kept: Survey,
-    heldout: int,
-    read: int,
-    folder: Location,
-    there: Mapping[str, int],
-) -> None:
-    """Write `documents/`, `index/` (row by row beside them), `decisions/` and `quarantine/` below `folder`. How many files is
-    decided by the data alone. `there`: how many parts of each are in the folder already."""
-    parts = parts_for(kept.characters)
-    decided = list(zip(blocks, fates, strict=True))
-    several = decisions_for(read)
+@dataclass(frozen=True)
+class Wanted:
+    """How the tables are to be cut: `kept` documents by the survey; lots below `heldout` are held out; so many `audits` of each
+    kind of personal data; whether `hits` of a lexicon are a table."""
 
-    def write(name: str, parts: int, divide: Any, *arguments: Any, first: str = "id") -> list[Any]:
-        return _write(decided, folder / name, range(there.get(name, 0), there.get(name, 0) + parts), divide, first, *arguments)
+    kept: Survey
+    heldout: int
+    audits: int
+    hits: bool
 
-    written = write("documents", parts, documents_of_block, heldout) + write("index", parts, index_of_block, heldout)
-    written += write("decisions", several, decisions_of_block) + write("quarantine", 1, bad_records_of_block, first="file")
+    @property
+    def documents(self) -> int:
+        """Files of documents, decided by the data alone."""
+        return parts_for(self.kept.characters)
+
+    @property
+    def decisions(self) -> int:
+        return decisions_for(self.kept.read)
+
+    def places(self) -> dict[str, range]:
+        """Where in the list of a block's pieces those of a table stand."""
+        sizes = {"documents": self.documents, "decisions": self.decisions, "quarantine": 1}
+        sizes |= {"lexicon_hits": self.decisions} if self.hits else {}
+        ends = list(accumulate(sizes.values()))
+        return {name: range(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+
+def write_all(blocks: list[Any], fates: Sequence[Any], wanted: Wanted, folder: Location, there: Mapping[str, int]) -> Tally:
+    """Write `documents/`, `index/` (row by row beside them), `decisions/`, `quarantine/` and, where wanted, `lexicon_hits/` below
+    `folder`; answers the counts over all. Every block is read once. Empties `blocks`, so that what has been cut into pieces
+    takes no room any more. `there`: how many parts of each are in the folder already."""
+    places = wanted.places()
+    count = 1 + sum(map(len, places.values()))
+    cut = [start_parts(pieces_of_block, count, *each, wanted) for each in zip(blocks, fates, strict=True)]
+    blocks.clear()
+    tallies, pieces = [each.pop() for each in cut], columns(cut)
+    del cut
+    written = []
+    for name, place in places.items():
+        for number, at in enumerate(place, there.get(name, 0)):
+            written.append(_start_writing(name, f"part-{number:05d}.parquet", folder, pieces[at]))
+            pieces[at].clear()
     _finish(written)
+    tally = Tally(findings=Findings(wanted.audits))
+    for each in collect(tallies):
+        tally.add(each)
+    return tally
 
 
-def write_hits(blocks: Sequence[Any], fates: Sequence[Any], read: int, folder: Location, there: Mapping[str, int]) -> None:
-    """Write `lexicon_hits/`."""
-    decided, first = list(zip(blocks, fates, strict=True)), there.get("lexicon_hits", 0)
-    numbers = range(first, first + decisions_for(read))
-    _finish(_write(decided, folder / "lexicon_hits", numbers, hits_of_block, "id"))
+def _start_writing(name: str, part: str, folder: Location, pieces: Sequence[Any]) -> Any:
+    file = (folder / name / part).uri
+    if name == "documents":
+        return start(write_documents, file, (folder / "index" / part).uri, *pieces)
+    return start(write_part, file, "file" if name == "quarantine" else "id", *pieces)
 
 
 def _finish(written: Sequence[Any]) -> None:
@@ -75,13 +107,14 @@ def _finish(written: Sequence[Any]) -> None:
         raise
 
 
-def _write(
-    decided: Sequence[tuple[Any, Any]], folder: Location, numbers: range, divide: Any, first: str, *arguments: Any
-) -> list[Any]:
-    """`decided`: blocks and their fates."""
-    pieces = columns([start_parts(divide, len(numbers), len(numbers), *each, *arguments) for each in decided])
-    names = [(folder / f"part-{number:05d}.parquet").uri for number in numbers]
-    return [start(write_part, name, first, *piece) for name, piece in zip(names, pieces, strict=True)]
+def pieces_of_block(block: pa.Table, fates: Table, wanted: Wanted) -> list[Any]:
+    """What goes into each file of each table, in the order of `wanted.places()`, then the tally."""
+    decided, bad = decide(block, fates), where(block, ~is_empty(block, "problem"))
+    pieces = documents_of(decided, wanted.documents, wanted.heldout) + decisions_of(decided, wanted.decisions)
+    pieces.append(bad.select(_OF_BAD).rename_columns(QUARANTINE.names).cast(QUARANTINE))
+    if wanted.hits:
+        pieces += hits_of(decided, wanted.decisions)
+    return [*pieces, tally_block(decided, bad, wanted.heldout, wanted.audits)]
 
 
 def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
@@ -90,6 +123,14 @@ def write_part(uri: str, first: str, *pieces: pa.Table) -> int:
     keys = [key for key in (first, "file", "position", "start", "category", "word") if key in table.schema.names]
     table = in_order(table, *((key, "ascending") for key in dict.fromkeys(keys)))
     write_table(storage.locate(uri), table)
+    return int(table.num_rows)
+
+
+def write_documents(uri: str, index_uri: str, *pieces: pa.Table) -> int:
+    """Two sorted Parquet files, of documents and of the index to them, row by row; answers their rows."""
+    table = in_order(pa.concat_tables(pieces), ("id", "ascending"))
+    write_table(storage.locate(uri), table.select(DOCUMENTS.names))
+    write_table(storage.locate(index_uri), table.select(INDEX.names))
     return int(table.num_rows)
 
 
@@ -102,46 +143,31 @@ def write_stream(stream: Any, table: pa.Table) -> None:
     pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
 
 
-def documents_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) -> list[pa.Table]:
-    return _by_id(_kept(block, fates, heldout).select(DOCUMENTS.names).cast(DOCUMENTS), parts)
-
-
-def index_of_block(parts: int, block: pa.Table, fates: Table, heldout: int) -> list[pa.Table]:
-    table = _kept(block.drop_columns(["text"]), fates, heldout)
-    return _by_id(table.select(INDEX.names).cast(INDEX), parts)
-
-
-def _kept(block: pa.Table, fates: Table, heldout: int) -> pa.Table:
-    table = decide(block, fates)
-    table = where(table, table["kept"].to_numpy())
+def documents_of(decided: pa.Table, parts: int, heldout: int) -> list[pa.Table]:
+    """The documents that are kept, with what the index holds of them, cut by ranges of the id."""
+    table = where(decided, decided["kept"].to_numpy())
     split = np.where(table["lot"].to_numpy() < heldout, "heldout", "train")
-    return table.append_column("split", pa.array(split, pa.string()))
+    table = table.append_column("split", pa.array(split, pa.string()))
+    return _by_id(table.select(_INDEXED.names).cast(_INDEXED), parts)
 
 
-def decisions_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
-    table = decide(block, fates)
-    beginnings = [
-        "" if kept else shown(text, _BEGINNING)
-        for text, kept in zip(texts(table, "text"), table["kept"].to_pylist(), strict=True)
-    ]
-    table = table.append_column("beginning", pa.array(beginnings, pa.string()))
+def decisions_of(decided: pa.Table, parts: int) -> list[pa.Table]:
+    kept = decided["kept"].to_numpy()
+    beginnings = np.full(len(kept), "", dtype=object)
+    beginnings[~kept] = [shown(text, _BEGINNING) for text in texts(where(decided, ~kept), "text")]
+    table = decided.append_column("beginning", pa.array(beginnings, pa.string()))
     return _by_id(table.select(DECISIONS.names).cast(DECISIONS), parts)
 
 
-def hits_of_block(parts: int, block: pa.Table, fates: Table) -> list[pa.Table]:
+def hits_of(decided: pa.Table, parts: int) -> list[pa.Table]:
     """One row per hit of the lexicon."""
     names = ["id", "source", "file", "position", "kept"]
     rows = [
         (*(row[name] for name in names), *hit.values())
-        for row in decide(block, fates).select([*names, "hits"]).to_pylist()
+        for row in decided.select([*names, "hits"]).to_pylist()
         for hit in row["hits"]
     ]
     return _by_id(to_table(rows, LEXICON_HITS), parts)
-
-
-def bad_records_of_block(parts: int, block: pa.Table, _fates: Table) -> list[pa.Table]:
-    table = where(block, ~is_empty(block, "problem")).select(["file", "position", "problem", "text"])
-    return [table.rename_columns(QUARANTINE.names).cast(QUARANTINE)] * parts
 
 
 def _by_id(table: pa.Table, parts: int) -> list[pa.Table]:

@@ -9,12 +9,13 @@ from cluster.draft import Draft
 from cluster.errors import InputError
 from cluster.observe.progress import Reporter, Value
 from workloads.tokenizer.documents import HELDOUT, TRAIN, Document, first_characters, read_documents
-from workloads.tokenizer.encode import encode_corpus
+from workloads.tokenizer.encode import encode_corpus, most_ahead
 from workloads.tokenizer.encoding import token_type
 from workloads.tokenizer.huggingface import huggingface_files
 from workloads.tokenizer.measure import TokenizerReport, measure_by_source, vocabulary_curve
 from workloads.tokenizer.pack import RowPacker
-from workloads.tokenizer.sources import count_packed, mixture_of, mixture_report
+from workloads.tokenizer.shards import ShardTasks
+from workloads.tokenizer.sources import mixture_of, mixture_report
 from workloads.tokenizer.spec import TokenizerSpec, TokensSpec
 from workloads.tokenizer.train import load_tokenizer, train_bpe
 
@@ -81,16 +82,20 @@ def fill_tokens(spec: TokensSpec, corpus: Artifact, tokenizer: Artifact, reporte
     dtype = token_type(vocabulary)
     mixture, shares = mixture_of(spec.mix, corpus, tokenizer)
     packed: Counter[str] = Counter()
-    packers = {split: RowPacker(draft.location, split, spec.sequence_length, dtype) for split in (TRAIN, HELDOUT)}
-    documents, total = 0, corpus.manifest.counts.get("documents_kept", 0)
-    for tables in encode_corpus(corpus, tokenizer_json, dtype, mixture):
-        count_packed(packed, tables[TRAIN])
-        for split, packer in packers.items():
-            packer.add(tables[split])
-            documents += tables[split].num_rows
-        reporter.advance("tokens", documents, total, tokens_packed=sum(packer.tokens for packer in packers.values()))
-    for packer in packers.values():
-        packer.close()
+    total = corpus.manifest.counts.get("documents_kept", 0)
+    with ShardTasks(max(1, most_ahead() // 2)) as tasks:
+        packers = {
+            split: RowPacker(draft.location, split, spec.sequence_length, dtype, write=tasks.write)
+            for split in (TRAIN, HELDOUT)
+        }
+        for encoded in encode_corpus(corpus, tokenizer_json, dtype, mixture):
+            packed += encoded.by_source[TRAIN]
+            for split, packer in packers.items():
+                packer.add_counted(encoded.tables[split], encoded.counted[split])
+            documents, tokens = (sum(getattr(each, name) for each in packers.values()) for name in ("documents", "tokens"))
+            reporter.advance("tokens", documents, total, tokens_packed=tokens)
+        for packer in packers.values():
+            packer.close()
     if not packers[TRAIN].tokens:
         raise InputError(f"{corpus} holds no training text", "at least one kept document", "look at its report.html")
     if shares:

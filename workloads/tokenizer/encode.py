@@ -3,7 +3,7 @@
 Not for the encoding itself (encoding/) or for rows (pack.py).
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,6 +21,8 @@ from cluster.storage import locate
 from workloads.tokenizer.documents import HELDOUT, TRAIN, open_part, parts_of
 from workloads.tokenizer.encoding import Encoder, TokenType, load_encoder
 from workloads.tokenizer.mix import PLAIN, Mixture
+from workloads.tokenizer.pack import Counted
+from workloads.tokenizer.sources import count_by_source
 
 _UNIT_BYTES = 16 << 20  # of a compressed part for one task: about a second of work, and 30 MB of tokens
 _LEAST_AHEAD, _AHEAD_PER_CPU = 4, 2  # tasks begun before their turn
@@ -37,11 +39,18 @@ class Unit:
     repeat: int = 0
 
 
-def encode_corpus(
-    corpus: Artifact, tokenizer_json: str, dtype: TokenType, mixture: Mixture = PLAIN
-) -> Iterator[Mapping[str, pa.Table]]:
-    """Per split, tables with the columns id, source, characters and tokens (a list that ends with token 0), in the order of the
-    corpus; what the mixture repeats comes again after all, so that copies of a document are far apart.
+@dataclass(frozen=True)
+class Encoded:
+    """A unit, encoded. By split: a reference to a table with the columns id, source, characters and tokens (a list that ends
+    with token 0), what it holds, and its tokens by source."""
+
+    tables: Mapping[str, Any]
+    counted: Mapping[str, Counted]
+    by_source: Mapping[str, Counter[str]]
+
+
+def encode_corpus(corpus: Artifact, tokenizer_json: str, dtype: TokenType, mixture: Mixture = PLAIN) -> Iterator[Encoded]:
+    """The corpus in its order; what the mixture repeats comes again after all, so that copies of a document are far apart.
 
     Raises ArtifactError where a part differs from its manifest, InputError where there is none.
     """
@@ -51,20 +60,26 @@ def encode_corpus(
     waiting: deque[Any] = deque()
     try:
         for unit in units:
-            if len(waiting) >= _most_ahead():
-                yield ray.get(waiting.popleft())
+            if len(waiting) >= most_ahead():
+                yield _encoded(*waiting.popleft())
             waiting.append(_encode_unit.remote(corpus.uri, shared, unit))
         while waiting:
-            yield ray.get(waiting.popleft())
+            yield _encoded(*waiting.popleft())
     except RayError:
         corpus.verify("documents/")  # where that is why, this says it in one line
         raise
     finally:
-        for task in waiting:
-            ray.cancel(task)
+        for *_, counts in waiting:
+            ray.cancel(counts)
 
 
-def _most_ahead() -> int:
+def _encoded(train: Any, heldout: Any, counts: Any) -> Encoded:
+    counted, by_source = ray.get(counts)
+    return Encoded({TRAIN: train, HELDOUT: heldout}, counted, by_source)
+
+
+def most_ahead() -> int:
+    """Units begun before their turn; tables of about two units fill a shard."""
     resources: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return max(_LEAST_AHEAD, _AHEAD_PER_CPU * int(resources.get("CPU", 0)))
 
@@ -97,8 +112,8 @@ def _group(sizes: list[int], path: str) -> list[Unit]:
     return units or [Unit(path, 0, -1)]
 
 
-@ray.remote(num_cpus=1)
-def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType, Mixture], unit: Unit) -> dict[str, pa.Table]:
+@ray.remote(num_cpus=1, num_returns=3)
+def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType, Mixture], unit: Unit) -> tuple[object, ...]:
     manifest, tokenizer_json, dtype, mixture = shared
     table = _read(Artifact(locate(uri), manifest), unit)
     encoder = _loaded(tokenizer_json, dtype)
@@ -106,7 +121,9 @@ def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType, Mixture], uni
     rows[TRAIN] = rows[TRAIN].filter(mixture.packs(rows[TRAIN], unit.repeat))
     if unit.repeat:
         rows[HELDOUT] = rows[HELDOUT].slice(0, 0)
-    return {split: encode_rows(encoder, its) for split, its in rows.items()}
+    encoded = {split: encode_rows(encoder, its) for split, its in rows.items()}
+    counted = {split: Counted.of(its) for split, its in encoded.items()}
+    return encoded[TRAIN], encoded[HELDOUT], (counted, {split: count_by_source(its) for split, its in encoded.items()})
 
 
 @lru_cache(maxsize=1)

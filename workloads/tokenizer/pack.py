@@ -1,8 +1,11 @@
 """Pack token sequences back to back into fixed-length rows: Arrow shards, and which documents each row came from.
 
-Sequences go in in order; so the rows depend on the documents alone. Not for encoding: see encode.py.
+Sequences go in in order; so the rows depend on the documents alone. Who packs counts, and writes nothing himself: a shard is
+written from its tables wherever these are at hand. Not for encoding: see encode.py.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cluster.storage import Location, open_output
+from cluster.storage import Location, locate, open_output
 from workloads.tokenizer.encoding import TokenType
 
 Ids = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32
@@ -20,75 +23,133 @@ _SHARD_BYTES = 64 << 20
 _PADDING = 0
 
 
-class RowPacker:
-    """Writes one split below `location`: `<split>/shard-00000.arrow` ... and `lineage/<split>-00000.parquet` ...
+@dataclass(frozen=True)
+class Counted:
+    """What a table of encoded documents holds."""
+
+    documents: int
+    tokens: int
+    characters: int
+
+    @staticmethod
+    def of(encoded: pa.Table) -> "Counted":
+        lengths, characters = pc.list_value_length(encoded["tokens"]), encoded["characters"]
+        return Counted(encoded.num_rows, int(pc.sum(lengths).as_py() or 0), int(pc.sum(characters).as_py() or 0))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of rows: `count` tokens of the split from number `begin` on. The tables it is written from begin at `first`."""
+
+    folder: str
+    split: str
+    number: int
+    sequence_length: int
+    begin: int
+    count: int
+    first: int
+
+    @property
+    def rows(self) -> int:
+        return -(-self.count // self.sequence_length)
+
+
+@dataclass(frozen=True)
+class _Held:
+    begin: int
+    tokens: int
+    table: Any
+
+
+Write = Callable[..., None]
+"""Called with a shard and its tables, or whatever stands for them."""
+
+
+def write_shard(shard: Shard, *tables: pa.Table) -> None:
+    """`<split>/shard-00000.arrow` and `lineage/<split>-00000.parquet` below the folder; again gives the same files.
 
     A shard is an Arrow IPC file of one record batch with the column `tokens`, FixedSizeList[sequence_length], not compressed
-    so that it can be memory-mapped. Memory: about two shards. `rows_per_shard` 0: as many as fit 64 MiB.
+    so that it can be memory-mapped. Memory: about one shard beside the tables.
     """
+    column = pa.FixedSizeListArray.from_arrays(pa.array(_tokens_of(shard, tables)), shard.sequence_length)
+    batch = pa.record_batch([column], names=["tokens"])
+    folder = locate(shard.folder)
+    with (
+        open_output(folder / f"{shard.split}/shard-{shard.number:05d}.arrow") as sink,
+        pa.ipc.new_file(sink, batch.schema) as writer,
+    ):
+        writer.write_batch(batch)
+    ids = pa.concat_arrays([chunk for table in tables for chunk in table["id"].chunks])
+    lengths = np.concatenate([pc.list_value_length(table["tokens"]).to_numpy() for table in tables])
+    starts = shard.first + np.cumsum(lengths) - lengths
+    lineage = lineage_table(ids, starts, shard.begin, shard.begin + shard.count, shard.sequence_length)
+    with open_output(folder / f"lineage/{shard.split}-{shard.number:05d}.parquet") as sink:
+        pq.write_table(lineage, sink, compression="zstd")
 
-    def __init__(self, location: Location, split: str, sequence_length: int, dtype: TokenType, rows_per_shard: int = 0) -> None:
-        self._location, self._split, self._length = location, split, sequence_length
+
+def _tokens_of(shard: Shard, tables: tuple[pa.Table, ...]) -> Ids:
+    """The shard's tokens, the last row filled up with padding."""
+    pieces: list[Ids] = [pc.list_flatten(chunk).to_numpy() for table in tables for chunk in table["tokens"].chunks]
+    tokens = np.full(shard.rows * shard.sequence_length, _PADDING, pieces[0].dtype)
+    at = shard.first - shard.begin
+    for piece in pieces:
+        start, stop = max(at, 0), min(at + len(piece), shard.count)
+        if start < stop:
+            tokens[start:stop] = piece[start - at : stop - at]
+        at += len(piece)
+    return tokens
+
+
+class RowPacker:
+    """Cuts one split into shards, which `write` is given below `location`. `rows_per_shard` 0: as many as fit 64 MiB."""
+
+    def __init__(
+        self,
+        location: Location,
+        split: str,
+        sequence_length: int,
+        dtype: TokenType,
+        rows_per_shard: int = 0,
+        write: Write = write_shard,
+    ) -> None:
+        self._folder, self._split, self._length, self._write = location.uri, split, sequence_length, write
         rows_per_shard = rows_per_shard or max(1, _SHARD_BYTES // (sequence_length * dtype.itemsize))
         self._shard_tokens = rows_per_shard * sequence_length
-        self._chunks: list[Ids] = []
-        self._buffered = 0
-        self._ids: list[Any] = []
-        self._starts: list[NDArray[np.int64]] = []
-        self._shards = 0
+        self._held: list[_Held] = []
+        self._cut = self._shards = 0
         self.rows = self.tokens = self.documents = self.characters = 0
 
     def add(self, encoded: pa.Table) -> None:
         """Append documents: columns id, characters, and tokens (lists; what ends a document is in them)."""
-        if not encoded.num_rows:
+        self.add_counted(encoded, Counted.of(encoded))
+
+    def add_counted(self, encoded: Any, counted: Counted) -> None:
+        """Append documents by what stands for their table, such as a reference to it."""
+        if not counted.documents:
             return
-        tokens: Any = encoded["tokens"].combine_chunks()
-        lengths = pc.list_value_length(tokens).to_numpy()
-        self._starts.append(self.tokens + np.cumsum(lengths) - lengths)
-        self._ids.extend(encoded["id"].chunks)
-        values: Ids = tokens.flatten().to_numpy()
-        self._chunks.append(values)
-        self._buffered += len(values)
-        self.tokens += len(values)
-        self.documents += encoded.num_rows
-        self.characters += int(pc.sum(encoded["characters"]).as_py())
-        while self._buffered >= self._shard_tokens:
-            self._write_shard(self._shard_tokens)
+        self._held.append(_Held(self.tokens, counted.tokens, encoded))
+        self.tokens += counted.tokens
+        self.documents += counted.documents
+        self.characters += counted.characters
+        while self.tokens - self._cut >= self._shard_tokens:
+            self._cut_shard(self._shard_tokens)
 
     def close(self) -> None:
         """Write what is left; the last row is filled up with padding, which `tokens` does not count."""
-        if self._buffered:
-            self._write_shard(self._buffered)
+        if self.tokens > self._cut:
+            self._cut_shard(self.tokens - self._cut)
 
     def counts(self) -> dict[str, int]:
         """What was packed; tokens include the one that ends each document, not the padding."""
         return {"rows": self.rows, "tokens": self.tokens, "documents": self.documents, "characters": self.characters}
 
-    def _write_shard(self, count: int) -> None:
-        buffered = np.concatenate(self._chunks)
-        tokens, rest = buffered[:count], buffered[count:]
-        self._chunks, self._buffered = [rest], len(rest)
-        padded = np.pad(tokens, (0, -count % self._length), constant_values=_PADDING)
-        column = pa.FixedSizeListArray.from_arrays(pa.array(padded), self._length)
-        batch = pa.record_batch([column], names=["tokens"])
-        with (
-            open_output(self._location / f"{self._split}/shard-{self._shards:05d}.arrow") as sink,
-            pa.ipc.new_file(sink, batch.schema) as writer,
-        ):
-            writer.write_batch(batch)
-        self._write_lineage(batch.num_rows, count)
-        self._shards += 1
-        self.rows += batch.num_rows
-
-    def _write_lineage(self, rows: int, count: int) -> None:
-        begin = self.rows * self._length
-        ids, starts = pa.concat_arrays(self._ids), np.concatenate(self._starts)
-        table = lineage_table(ids, starts, begin, begin + count, self._length)
-        with open_output(self._location / f"lineage/{self._split}-{self._shards:05d}.parquet") as sink:
-            pq.write_table(table, sink, compression="zstd")
-        # Documents that end here are forgotten; the one that begins last may go on.
-        keep = max(int(np.searchsorted(starts, begin + count, side="right")) - 1, 0)
-        self._ids, self._starts = [ids.slice(keep)], [starts[keep:]]
+    def _cut_shard(self, count: int) -> None:
+        end = self._cut + count
+        inside = [each for each in self._held if each.begin < end]
+        shard = Shard(self._folder, self._split, self._shards, self._length, self._cut, count, inside[0].begin)
+        self._held = [each for each in self._held if each.begin + each.tokens > end]
+        self._cut, self._shards, self.rows = end, self._shards + 1, self.rows + shard.rows
+        self._write(shard, *(each.table for each in inside))
 
 
 def lineage_table(documents: "pa.Array[Any]", starts: NDArray[np.int64], begin: int, end: int, length: int) -> pa.Table:

@@ -43,11 +43,11 @@ def mixture_of(spec: MixSpec, corpus: Artifact, tokenizer: Artifact) -> tuple[Mi
     return Mixture({share.source: share.factor for share in shares}, spec.seed), shares
 
 
-def count_packed(packed: Counter[str], encoded: pa.Table) -> None:
-    """Add the tokens of an encoded table (columns source, tokens) to the count by source."""
+def count_by_source(encoded: pa.Table) -> Counter[str]:
+    """The tokens of an encoded table (columns source, tokens)."""
     lengths = pa.table({"source": encoded["source"], "tokens": pc.list_value_length(encoded["tokens"])})
-    for row in lengths.group_by("source").aggregate([("tokens", "sum")]).to_pylist():
-        packed[str(row["source"])] += int(row["tokens_sum"])
+    rows = lengths.group_by("source").aggregate([("tokens", "sum")]).to_pylist()
+    return Counter({str(row["source"]): int(row["tokens_sum"]) for row in rows})
 
 
 def mixture_report(shares: Sequence[Share], packed: Mapping[str, int]) -> bytes:

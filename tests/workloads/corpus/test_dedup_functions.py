@@ -155,7 +155,7 @@ def test_one_of_a_group_stays_and_counts_the_copies_of_all() -> None:
     assert [int(by_row[row]["kind"]) for row in range(3)] == [IS_NEAR, IS_KEPT, IS_KEPT]
     assert (by_row[0]["matched"], by_row[0]["value"], by_row[1]["size"]) == (b"%020x" % 1, 0.9, 4)
     assert {int(each["lot"]) for each in fates} == {0}  # of the smallest id of all, dropped or not
-    assert moved.tolist() == [(1, b"%020x" % 1)]
+    assert moved.tolist() == [(1, b"%020x" % 1, 0.0)]
 
 
 def test_old_documents_stay_and_draw_their_side_along() -> None:
@@ -173,10 +173,10 @@ def test_many_that_resemble_each_other_are_trained_on() -> None:
 
 def test_exact_copies_follow_what_stands_for_them() -> None:
     exact = joined(group_equal(ONE, cards(first=[1, 1, 2, 2], characters=[2, 1, 2, 1]))[1:])
-    moved = table(MOVED, row=[2], winner_id=[b"f" * 20])
+    moved = table(MOVED, row=[2], winner_id=[b"f" * 20], value=[0.9])
     fates = resolve_equal(ONE, 1, exact, moved)[0]
-    found = {int(fate["row"]): (int(fate["kind"]), fate["matched"], int(fate["size"])) for fate in fates}
-    assert found == {0: (IS_KEPT, b"", 2), 1: (IS_EXACT, b"%020x" % 0, 0), 3: (IS_EXACT, b"f" * 20, 0)}
+    found = {int(fate["row"]): (int(fate["kind"]), fate["value"], fate["matched"], int(fate["size"])) for fate in fates}
+    assert found == {0: (IS_KEPT, 0, b"", 2), 1: (IS_EXACT, 1, b"%020x" % 0, 0), 3: (IS_NEAR, 0.9, b"f" * 20, 0)}
 
 
 @given(st.lists(st.integers(0, 6), max_size=30))
@@ -189,6 +189,6 @@ def test_dividing_keeps_everything_in_order(places: list[int]) -> None:
 
 
 def test_at_least_one_is_held_out_and_never_all() -> None:
-    assert heldout_below(0.5, Survey(1, 9, 5, 5)) == 0
-    assert heldout_below(0.0, Survey(2, 9, 5, 50)) == 6
-    assert heldout_below(0.9999, Survey(2, 9, 5, 50)) == 50
+    assert heldout_below(0.5, Survey(1, 1, 9, 5, 5)) == 0
+    assert heldout_below(0.0, Survey(2, 2, 9, 5, 50)) == 6
+    assert heldout_below(0.9999, Survey(2, 2, 9, 5, 50)) == 50

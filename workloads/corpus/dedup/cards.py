@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from workloads.corpus.dedup.layout import Layout, Rows, Table
 from workloads.corpus.dedup.spec import Keep
-from workloads.corpus.tables import is_empty, texts, where
-from workloads.text.traditional import count_traditional
+from workloads.corpus.tables import texts, undropped
 
 OLD = np.uint64(1 << 63)
 """Set in the row number of a document of the corpus that this one extends; new row numbers stay below."""
@@ -32,8 +31,6 @@ CARD = np.dtype(
         ("id", "S20"),
     ]
 )
-
-_LOOKED_AT = 2_000  # characters of a document in which Traditional ones are counted
 
 
 @dataclass(frozen=True)
@@ -60,11 +57,10 @@ def by_preference(cards: Table) -> NDArray[np.intp]:
     return np.lexsort((cards["row"], cards["id"], cards["traditional"], lengths, cards["preference"]))
 
 
-def describe(block: pa.Table, room: int, policy: Policy, layout: Layout) -> list[object]:
+def describe(heads: pa.Table, room: int, policy: Policy, layout: Layout) -> list[object]:
     """(cards, keys of their bands [documents, bands], which have such keys) of the documents that no rule has dropped,
     then the cards by partitions of their digests."""
-    columns = ["row", "id", "source", "characters", "text", "digest", "bands", "date", "score"]
-    table = where(block.select(columns), is_empty(block, "problem") & is_empty(block, "rule"))
+    table = undropped(heads)
     cards = cards_of(table, room, policy)
     set_digests(cards, table)
     return [cards, *band_matrix(table), *by_digest(cards, layout)]
@@ -76,7 +72,7 @@ def cards_of(table: pa.Table, room: int, policy: Policy) -> Table:
     cards["row"], cards["room"], cards["characters"] = table["row"].to_numpy(), room, table["characters"].to_numpy()
     cards["id"] = np.array(texts(table, "id"), "S20")
     cards["preference"] = policy.preference(table)
-    cards["traditional"] = [count_traditional(text[:_LOOKED_AT]) for text in texts(table, "text")]
+    cards["traditional"] = table["traditional"].to_numpy()
     return cards
 
 

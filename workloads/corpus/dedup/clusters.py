@@ -17,7 +17,8 @@ from workloads.corpus.dedup.verify import NODE, merged_nodes
 MEMBER = np.dtype([*NODE.descr, ("copies", "<u4"), ("root", "<u8"), ("side", "<u8")])
 _LARGEST_COMPANY = 200  # kept documents that may be held out by one lot; more of a kind are trained on
 
-MOVED = np.dtype([("row", "<u8"), ("winner_id", "S20")])
+MOVED = np.dtype([("row", "<u8"), ("winner_id", "S20"), ("value", "<f8")])
+"""What became of a document that stands for exact copies: who stays in its place, and how alike the two are (0: itself)."""
 
 
 def members_of_partition(layout: Layout, exact_parts: int, near: Table, aside: Table, *parts: Table) -> list[Table]:
@@ -61,7 +62,8 @@ def settle_groups(layout: Layout, *parts: Table) -> list[Table]:
     fates["size"] = sizes[group]
     fates["lot"] = _drawn(members, stays)
     moved = np.zeros(int((members["copies"] > 1).sum()), MOVED)
-    moved["row"], moved["winner_id"] = (column[members["copies"] > 1] for column in (members["row"], winners))
+    for name, column in (("row", members["row"]), ("winner_id", winners), ("value", fates["value"])):
+        moved[name] = column[members["copies"] > 1]
     return [*layout.by_room(fates[members["held"] == FREE]), *layout.by_row(moved)]
 
 
@@ -83,17 +85,19 @@ def _drawn(members: Table, stays: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def resolve_equal(layout: Layout, exact_parts: int, *parts: Table) -> list[Table]:
     """The fates of exact copies, and of the documents that stand for them where nothing else is linked with these, by room.
-    `parts`: a partition's exact groups by the winner's row number, then what became of winners."""
+    Copies of a near duplicate are near duplicates of what stays. `parts`: a partition's exact groups by the winner's row number,
+    then what became of winners."""
     exact, moved = joined(parts[:exact_parts]), joined(parts[exact_parts:]) if parts[exact_parts:] else np.empty(0, MOVED)
     found = np.isin(exact["row"], moved["row"])
     alone = exact[(exact["copies"] > 0) & ~found & (exact["row"] < OLD)]
     lost = losers(exact)
     fates = np.zeros(len(alone) + len(lost), FATE)
     fates["row"], fates["room"] = (np.concatenate([alone[name], lost[name]]) for name in ("row", "room"))
-    fates["kind"][: len(alone)], fates["kind"][len(alone) :] = IS_KEPT, IS_EXACT
+    alike = _looked_up(lost["winner"], moved["row"], moved["value"], np.zeros(len(lost)))
+    fates["kind"][: len(alone)], fates["kind"][len(alone) :] = IS_KEPT, np.where(alike > 0, IS_NEAR, IS_EXACT)
     fates["size"][: len(alone)] = alone["copies"]
     fates["lot"][: len(alone)] = lots(alone["winner_id"])
-    fates["value"][len(alone) :] = 1.0
+    fates["value"][len(alone) :] = np.where(alike > 0, alike, 1.0)
     fates["matched"][len(alone) :] = _looked_up(lost["winner"], moved["row"], moved["winner_id"], lost["winner_id"])
     return layout.by_room(fates)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from workloads.corpus.blocks import heads_of
 from workloads.corpus.dedup.fates import SHARED, decide
 from workloads.corpus.dedup.layout import Rows, Table, joined
 from workloads.corpus.tables import texts, where
@@ -64,8 +65,14 @@ def _without_overlap(cuts: Table) -> Table:
     return chosen
 
 
-def cut_block(block: pa.Table, cuts: Table, least: int) -> pa.Table:
-    """The block without the cuts; a document of which fewer than `least` characters are left is dropped."""
+def cut_block(block: pa.Table, cuts: Table, least: int) -> list[pa.Table]:
+    """The block without the cuts, and its heads."""
+    block = without_cuts(block, cuts, least)
+    return [block, heads_of(block)]
+
+
+def without_cuts(block: pa.Table, cuts: Table, least: int) -> pa.Table:
+    """A document of which fewer than `least` characters are left is dropped."""
     rows = block["row"].to_numpy()
     places = {int(row): place for place, row in enumerate(rows.tolist())}
     inside = cuts[np.isin(cuts["row"], rows)]

@@ -87,27 +87,33 @@ def lots(identities: NDArray[np.bytes_]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Survey:
-    """What stays: documents, characters, smallest and largest lot."""
+    """How many documents were read; of what stays: documents, characters, smallest and largest lot."""
 
+    read: int
     documents: int
     characters: int
     smallest: int
     largest: int
 
 
-def survey_block(block: pa.Table, fates: Table) -> Survey:
-    table = decide(block.select(["row", "id", "problem", "rule", "value", "characters"]), fates)
-    table = where(table, table["kept"].to_numpy())
-    drawn = table["lot"].to_numpy()
+def survey_block(heads: pa.Table, fates: Table) -> Survey:
+    decided = decide(heads.select(["row", "id", "problem", "rule", "value", "characters"]), fates)
+    kept = where(decided, decided["kept"].to_numpy())
+    drawn = kept["lot"].to_numpy()
     return Survey(
-        len(drawn), int(table["characters"].to_numpy().sum()), int(drawn.min(initial=WHOLE)), int(drawn.max(initial=-1))
+        decided.num_rows,
+        len(drawn),
+        int(kept["characters"].to_numpy().sum()),
+        int(drawn.min(initial=WHOLE)),
+        int(drawn.max(initial=-1)),
     )
 
 
-def survey(blocks: Sequence[Any], fates: Sequence[Any]) -> Survey:
-    """`fates`: for each block a reference to its room's."""
-    found = list(collect([start(survey_block, *each) for each in zip(blocks, fates, strict=True)]))
+def survey(heads: Sequence[Any], fates: Sequence[Any]) -> Survey:
+    """`heads`: of each block (blocks.py); `fates`: for each block a reference to its room's."""
+    found = list(collect([start(survey_block, *each) for each in zip(heads, fates, strict=True)]))
     return Survey(
+        sum(each.read for each in found),
         sum(each.documents for each in found),
         sum(each.characters for each in found),
         min(each.smallest for each in found),

@@ -7,6 +7,7 @@ The driver holds references only. Each task is a pure function of fixed inputs, 
 from collections.abc import Sequence
 from typing import Any
 
+from workloads.corpus.blocks import Blocks
 from workloads.corpus.dedup.candidates import keys_of_block, pairs_of_buckets, pairs_of_room
 from workloads.corpus.dedup.cards import Policy, describe
 from workloads.corpus.dedup.clusters import fates_of_room, members_of_partition, resolve_equal, settle_groups
@@ -21,14 +22,13 @@ from workloads.corpus.shuffle import columns, start, start_parts
 References = list[Any]
 
 
-def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int, base: Base | None = None) -> References:
-    """For each block a reference to the fates of its room. `documents`: about how many there are, to spread the work;
-    `base`: the corpus that this one extends, whose documents stay and are compared with new ones only."""
-    layout = Layout.of(documents, len(blocks) + (len(base.parts) if base else 0))
+def find_duplicates(blocks: Blocks, spec: DuplicatesSpec, documents: int, base: Base | None = None) -> References:
+    """For each block a reference to the fates of its room; its text is read only where documents are compared. `documents`: about how many there are, to spread the work; `base`: the corpus that this one extends, whose documents stay and are compared with new ones only."""
+    layout = Layout.of(documents, len(blocks.tables) + (len(base.parts) if base else 0))
     policy = Policy(spec.keep, spec.sources)
     described = [
-        start_parts(describe, 3 + layout.partitions, block, layout.room(number), policy, layout)
-        for number, block in enumerate(blocks)
+        start_parts(describe, 3 + layout.partitions, each, layout.room(number), policy, layout)
+        for number, each in enumerate(blocks.heads)
     ]
     if base:
         described += _describe_base(layout, spec, documents, base, described)
@@ -44,7 +44,9 @@ def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int,
     moved: list[References] = [[] for _ in range(layout.partitions)]
     if spec.near:
         pairs = _candidates(layout, described, equal_of_room)
-        linked = _links(layout, spec, pairs, _folded(layout, blocks, base, described, columns([each[1:] for each in pairs])))
+        linked = _links(
+            layout, spec, pairs, _folded(layout, blocks.tables, base, described, columns([each[1:] for each in pairs]))
+        )
         settled = _groups(layout, equal, linked)
         fates = columns([each[: layout.rooms] for each in settled])
         moved = columns([each[layout.rooms :] for each in settled])
@@ -53,7 +55,7 @@ def find_duplicates(blocks: Sequence[Any], spec: DuplicatesSpec, documents: int,
         for part, others in zip(equal, moved, strict=True)
     ]
     found = [start(fates_of_room, *part, *others) for part, others in zip(columns(resolved), fates, strict=True)]
-    return [found[layout.room(number)] for number in range(len(blocks))]
+    return [found[layout.room(number)] for number in range(len(blocks.tables))]
 
 
 def _candidates(layout: Layout, described: Sequence[References], equal_of_room: Sequence[References]) -> list[References]:

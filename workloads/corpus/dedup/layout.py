@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 Rows = NDArray[np.uint64]
 Table = NDArray[np.void]  # structured: named fields, fixed width
 
-_DOCUMENTS_PER_PARTITION = 100_000  # 20 band keys of 20 bytes each: 40 MB
+_DOCUMENTS_PER_PARTITION, _MOST_PER_PARTITION = 100_000, 500_000  # 20 band keys of 20 bytes each: 40 and 200 MB
+_FEW_PARTITIONS = 32  # of the smaller size; then they grow, since small objects lie in the driver (limits.py)
 _FEWEST_ROOMS, _MOST_ROOMS, _BLOCKS_PER_ROOM = 8, 512, 4  # a block holds up to 64 MiB of text
 
 
@@ -26,7 +27,8 @@ class Layout:
     @staticmethod
     def of(documents: int, blocks: int) -> "Layout":
         rooms = max(min(blocks, _FEWEST_ROOMS), min(blocks // _BLOCKS_PER_ROOM, _MOST_ROOMS))
-        return Layout(max(1, -(-documents // _DOCUMENTS_PER_PARTITION)), max(rooms, 1), blocks)
+        size = max(_DOCUMENTS_PER_PARTITION, min(_MOST_PER_PARTITION, documents // _FEW_PARTITIONS))
+        return Layout(max(1, -(-documents // size)), max(rooms, 1), blocks)
 
     def room(self, block: int) -> int:
         """The room of a block, by its number."""

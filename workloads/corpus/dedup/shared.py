@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from workloads.corpus.blocks import Blocks
 from workloads.corpus.dedup.cuts import SharedText, cut_block, cuts_of_room
 from workloads.corpus.dedup.layout import Layout
 from workloads.corpus.dedup.paragraphs import paragraphs_of_block, repeated_paragraphs
@@ -21,13 +22,13 @@ References = list[Any]
 
 
 def find_shared(
-    blocks: list[Any], fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
-) -> tuple[list[Any], SharedText, tuple[Pair, ...]]:
+    blocks: Blocks, fates: Sequence[Any], spec: DuplicatesSpec, documents: int, min_characters: int
+) -> tuple[Blocks, SharedText, tuple[Pair, ...]]:
     """The blocks without what is cut, what was found, and some of it to look at. Does nothing where the recipe asks for neither."""
     if not spec.paragraph_characters and spec.passages == "off":
         return blocks, SharedText(), ()
-    layout = Layout.of(documents, len(blocks))
-    decided = [(layout.room(number), *each) for number, each in enumerate(zip(blocks, fates, strict=True))]
+    layout = Layout.of(documents, len(blocks.tables))
+    decided = [(layout.room(number), *each) for number, each in enumerate(zip(blocks.tables, fates, strict=True))]
     cuts: list[References] = [[] for _ in range(layout.rooms)]
     if spec.paragraph_characters:
         cuts = _add(cuts, _paragraphs(layout, spec.paragraph_characters, decided))
@@ -35,13 +36,14 @@ def find_shared(
     if spec.passages == "cut":
         cuts = _add(cuts, [[each] for each in passages])
     shown = cuts if any(cuts) else [[each] for each in passages]
-    pairs = passage_pairs(blocks, [start(draw_cuts, *each) for each in shown])
+    pairs = passage_pairs(blocks.tables, [start(draw_cuts, *each) for each in shown])
     found = [start_parts(cuts_of_room, 2, *part) if part else [] for part in cuts]
     counts = [each[1] for each in found if each]
     if spec.passages == "report":
         counts += [start_parts(cuts_of_room, 2, each)[1] for each in passages]
     if any(found):
-        blocks = [start(cut_block, block, found[room][0], min_characters) for room, block, _ in decided]
+        cut = [start_parts(cut_block, 2, block, found[room][0], min_characters) for room, block, _ in decided]
+        blocks = Blocks(*columns(cut))
     return blocks, sum(collect(counts), SharedText()), pairs
 
 

@@ -7,6 +7,7 @@ The driver holds references only; vectors lie in Ray's object store in 16 bits, 
 from collections.abc import Sequence
 from typing import Any
 
+from workloads.corpus.blocks import Blocks
 from workloads.corpus.dedup.cards import Policy
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.semantic.clusters import assign, cluster_count, sample_size, teach_centroids
@@ -20,7 +21,7 @@ _DOCUMENTS_PER_PARTITION, _MOST_PARTITIONS = 2_000, 1_024
 
 
 def find_semantic(
-    blocks: Sequence[Any], fates: Sequence[Any], spec: DuplicatesSpec, documents: int, encoder: EncoderFolder | None
+    blocks: Blocks, fates: Sequence[Any], spec: DuplicatesSpec, documents: int, encoder: EncoderFolder | None
 ) -> list[Any]:
     """For each block a reference to the fates of its room, in which semantic duplicates are gone too. Does nothing without an
     encoder. `documents`: about how many there are, to spread the work."""
@@ -33,8 +34,8 @@ def find_semantic(
     parts = min(max(1, -(-documents // _DOCUMENTS_PER_PARTITION)), _MOST_PARTITIONS)
     clusters = cluster_count(semantic.clusters, documents)
     pieces = [
-        start_parts(pieces_of_block, parts, parts, numbers[fate], policy, semantic, block, fate)
-        for block, fate in zip(blocks, fates, strict=True)
+        start_parts(pieces_of_block, parts, parts, numbers[fate], policy, semantic, block, heads, fate)
+        for block, heads, fate in zip(blocks.tables, blocks.heads, fates, strict=True)
     ]
     sampled = sample_size(clusters, parts)
     embedded = [start_parts(embed_partition, 3, encoder, sampled, *part) for part in columns(pieces)]

@@ -26,10 +26,11 @@ def pieces_of(text: str, characters: int, most: int) -> list[str]:
     return [text[start : start + characters] for start in starts]
 
 
-def pieces_of_block(parts: int, room: int, policy: Policy, spec: SemanticSpec, block: pa.Table, fates: Table) -> list[Pieces]:
+def pieces_of_block(
+    parts: int, room: int, policy: Policy, spec: SemanticSpec, block: pa.Table, heads: pa.Table, fates: Table
+) -> list[Pieces]:
     """The block's documents that are kept so far, by partitions of their ids."""
-    names = ["row", "id", "source", "problem", "rule", "value", "characters", "text", "date", "score"]
-    table = decide(block.select(names), fates)
+    table = decide(heads.append_column("text", block["text"]), fates)
     table = where(table, table["kept"].to_numpy())
     entries = np.zeros(table.num_rows, ENTRY)
     cards = cards_of(table, room, policy)
