@@ -101,10 +101,14 @@ class Choice:
 
 def choose(shapes: Iterable[ModelSpec], text: Text, budget: Budget, machine: Machine, law: FittedLaw | None) -> Choice:
     """Raises ResourceError where no shape fits into the memory there is."""
-    proposals, refused = [], []
+    proposals: list[Proposal] = []
+    refused: list[Refused] = []
     for model in shapes:
         outcome = propose(model, text, budget, machine, law)
-        (proposals if isinstance(outcome, Proposal) else refused).append(outcome)  # type: ignore[arg-type]
+        if isinstance(outcome, Proposal):
+            proposals.append(outcome)
+        else:
+            refused.append(outcome)
     if not proposals:
         least = refused[0]
         raise ResourceError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 # nearly as good as fresh text, sixteen worth about half of it.
 _REPETITIONS = 15.39
 GOOD_EPOCHS = 4.0
+_NINE_OF_TEN = 1.645  # standard deviations on either side
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Law:
     data_power: float
 
     def loss(self, parameters: float, tokens: float) -> float:
-        return self.floor + self.model_scale / parameters**self.model_power + self.data_scale / tokens**self.data_power
+        of_model = self.model_scale * math.exp(-self.model_power * math.log(parameters))
+        return self.floor + of_model + self.data_scale * math.exp(-self.data_power * math.log(tokens))
 
 
 # Hoffmann et al. (arXiv 2203.15556) as fitted again by Besiroglu et al. (arXiv 2404.10102): English text, a tokenizer of 32,000.
@@ -53,10 +55,9 @@ class FittedLaw:
         """What a run of that size will end with. It does not cover that the law itself may not hold so far out."""
         middle = self.best.loss(parameters, tokens)
         logs = sorted(math.log(each.loss(parameters, tokens) / middle) for each in self.samples)
-        low, high = (
-            math.hypot(min(0.0, at(logs, 0.05)), 1.645 * self.noise),
-            math.hypot(max(0.0, at(logs, 0.95)), 1.645 * self.noise),
-        )
+        scatter = _NINE_OF_TEN * self.noise
+        low = math.hypot(min(0.0, at(logs, 0.05)), scatter)
+        high = math.hypot(max(0.0, at(logs, 0.95)), scatter)
         return Expectation(middle, middle * math.exp(-low), middle * math.exp(high))
 
 

@@ -114,7 +114,8 @@ def _cost(values: Array, data: _Data, weights: Array, powers: Array) -> Array:
     off = np.abs(_predict(values, data)[0] - data.logs)
     huber = np.where(off <= _HUBER, off**2 / 2, _HUBER * (off - _HUBER / 2))
     pull = ((values[:, _ALPHA:] - powers) / _POWER_SPREAD) ** 2
-    return (weights * huber).sum(1) + _pull_weight() * pull.sum(1) / 2
+    cost: Array = (weights * huber).sum(1) + _pull_weight() * pull.sum(1) / 2
+    return cost
 
 
 def _pull_weight() -> float:

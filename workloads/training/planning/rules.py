@@ -21,7 +21,7 @@ def learning_rate(body_parameters: int, tokens: float) -> float:
 def batch_rows(tokens: float, sequence_length: int) -> int:
     """Rows per optimizer step; above 8 a power of two, so that it can be cut among workers."""
     rows = max(1.0, _BATCH * tokens**_BATCH_BY_TOKENS / sequence_length)
-    return round(rows) if rows <= _ANY_BATCH else 2 ** round(math.log2(rows))
+    return round(rows) if rows <= _ANY_BATCH else 1 << round(math.log2(rows))
 
 
 def warmup_steps(steps: int) -> int:

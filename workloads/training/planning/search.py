@@ -153,7 +153,7 @@ class _Progress(Callback):
 
 def _outcomes(grid: ResultGrid, count: int) -> list[Outcome]:
     found: dict[int, Outcome] = {}
-    for result in grid:
+    for result in (grid[index] for index in range(len(grid))):
         if result.error is not None:
             raise TrainingError(f"a trial failed ({str(result.error).strip().splitlines()[-1]})", "", "run again to go on")
         if result.metrics_dataframe is None or "rows" not in result.metrics_dataframe or result.config is None:
