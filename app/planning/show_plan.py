@@ -16,7 +16,7 @@ from workloads.training.planning.shapes import changes, label
 
 _WIDTH = 170
 _NEIGHBOURS = 3  # on either side of the best
-_FAR = 30  # times the largest model measured: from there on the law is a guess
+_FAR = 30  # times the largest or longest run measured: from there on the law is a guess
 
 
 def show_plan(answer: Answer) -> str:
@@ -129,9 +129,12 @@ def assumed(answer: Answer) -> list[str]:
         "law does"
     )
     shown = answer.choice.best if answer.choice else answer.own
-    if shown.cost.parameters > _FAR * largest:
+    longest = max(run.point.tokens for run in answer.evidence.runs)
+    times, longer = shown.cost.parameters / largest, shown.tokens / longest
+    if max(times, longer) > _FAR:
         lines.append(
-            f"{shown.name} is {shown.cost.parameters / largest:.0f} times the largest model measured: its loss is a guess"
+            f"{shown.name} has {times:.3g} times the parameters and sees {longer:.3g} times the tokens of the largest run measured: its loss is a "
+            "guess, and so is the choice; a longer ladder says more"
         )
     return lines
 
