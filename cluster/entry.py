@@ -6,12 +6,14 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cluster.artifacts import Artifact
 from cluster.config import RecipeFile, read_recipe
 from cluster.errors import HanlinError
 from cluster.observe import logs
 from cluster.observe.progress import open_reporter
+from cluster.observe.status import shared_status
 from cluster.session import session
 from cluster.stage import StageContext, open_context
 
@@ -33,8 +35,11 @@ def run_workload(
         recipe = read_recipe(options.recipe, options.overrides)
         with open_reporter() as reporter:
             context = open_context(recipe, reporter)
-            with session(options.address):
-                print(body(context, recipe).uri)
+            with (
+                shared_status(reporter, context.store.root, context.name) as shared,
+                session(options.address),
+            ):
+                print(body(replace(context, reporter=shared), recipe).uri)
 
     return exit_status(run)
 

@@ -2,7 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from rich.console import Console
@@ -10,9 +11,11 @@ from rich.console import Console
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
 from app.pipeline import Outcome, context_of, lazy_session, run_pipeline
 from app.recipe import Recipe, load_recipe
-from cluster.artifacts import Artifact
-from cluster.observe.progress import open_reporter
-from cluster.stage import StageContext
+from cluster.artifacts import Artifact, ArtifactStore
+from cluster.config import RecipeFile
+from cluster.observe.progress import Reporter, open_reporter
+from cluster.observe.status import shared_status
+from cluster.stage import StageContext, resolve_path
 
 Stage = Callable[[Recipe, StageContext], Artifact]
 
@@ -42,10 +45,18 @@ def add_verbs(verbs: Verbs) -> None:
 def _run(options: argparse.Namespace) -> None:
     start = time.monotonic()
     file, recipe = load_recipe(options.recipe, options.overrides)
-    with open_reporter() as reporter, lazy_session(options.address, options.cpus, reporter) as ray_session:
+    with _reporter(file, recipe) as reporter, lazy_session(options.address, options.cpus, reporter) as ray_session:
         outcome = run_pipeline(recipe, context_of(file, recipe, reporter, ray_session.ensure))
         worked = ray_session.started
     _print_outcome(outcome, options.recipe, worked, time.monotonic() - start)
+
+
+@contextmanager
+def _reporter(file: RecipeFile, recipe: Recipe) -> Iterator[Reporter]:
+    """To this terminal, and to those who ask for the status."""
+    store = ArtifactStore(resolve_path(file.folder, recipe.store))
+    with open_reporter() as terminal, shared_status(terminal, store.root, recipe.name) as reporter:
+        yield reporter
 
 
 def _print_outcome(outcome: Outcome, recipe: str, worked: bool, seconds: float) -> None:
@@ -62,7 +73,7 @@ def _print_outcome(outcome: Outcome, recipe: str, worked: bool, seconds: float) 
 
 def _one_stage(stage: Stage, options: argparse.Namespace) -> None:
     file, recipe = load_recipe(options.recipe, options.overrides)
-    with open_reporter() as reporter, lazy_session(options.address, options.cpus, reporter) as ray_session:
+    with _reporter(file, recipe) as reporter, lazy_session(options.address, options.cpus, reporter) as ray_session:
         context = context_of(file, recipe, reporter, ray_session.ensure)
         if getattr(options, "resume", False):
             _require_checkpoint(recipe, context)

@@ -108,7 +108,22 @@ TRAINING = Dashboard(
         _panel("Steps", "short", ("max by (run) (ray_hanlin_training_steps)", "{{run}}")),
         _panel("Tokens", "short", ("max by (run) (ray_hanlin_training_tokens)", "{{run}}")),
         _panel("Tokens per second", "short", ("max by (run) (ray_hanlin_training_tokens_per_second)", "{{run}}")),
+        _panel("Bits per character", "short", ("max by (run) (ray_hanlin_training_bits_per_character)", "{{run}}")),
         _panel("Goodput", "percentunit", ("max by (run) (ray_hanlin_training_goodput_ratio)", "{{run}}")),
+        _panel("Lost time by cause", "s", ("max by (run, cause) (ray_hanlin_training_lost_seconds)", "{{run}} {{cause}}")),
+        _panel(
+            "Use of the hardware",
+            "percentunit",
+            ("max by (run) (ray_hanlin_training_mfu_ratio)", "of its peak {{run}}"),
+            ("max by (run) (ray_hanlin_training_wait_ratio)", "waiting for rows {{run}}"),
+        ),
+        _panel(
+            "Workers",
+            "short",
+            ("max by (run) (ray_hanlin_training_workers)", "{{run}}"),
+            ("max by (run) (ray_hanlin_training_straggler_ratio)", "slowest by median {{run}}"),
+        ),
+        _panel("Incidents", "short", ("sum by (run, kind) (ray_hanlin_training_incidents_total)", "{{run}} {{kind}}")),
         _panel(
             "Since the last step and checkpoint",
             "s",

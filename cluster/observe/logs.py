@@ -27,6 +27,8 @@ _SECRET_TEXT = (
     (re.compile(r"(://[^/\s:@]+):[^/\s@]+@"), rf"\1:{_MASK}@"),
     (re.compile(r"(?i)\b([\w-]*(?:token|secret|password|api[_-]?key))(\s*[=:]\s*)[\"']?[^\s\"',;&]+"), rf"\1\2{_MASK}"),
 )
+for _floor in _FLOORS:  # else Python prints bare warnings where no log was started
+    logging.getLogger(_floor).addHandler(logging.NullHandler())
 _context: ContextVar[Mapping[str, Fact]] = ContextVar("hanlin_log_context", default={})  # noqa: B039  # never changed in place
 
 

@@ -70,9 +70,20 @@ TRAINING_CHECKPOINT_TIME = Metric(
 TRAINING_GOODPUT = Metric(
     "hanlin_training_goodput_ratio",
     "gauge",
-    "share of the time since the driver began that went into steps that stand",
+    "share of the run's time that went into steps that stand",
     ("run",),
 )
+TRAINING_LOST = Metric(
+    "hanlin_training_lost_seconds", "gauge", "seconds of the run that went into no step that stands", ("run", "cause")
+)
+TRAINING_INCIDENTS = Metric("hanlin_training_incidents", "counter", "what somebody should look at", ("run", "kind"))
+TRAINING_STRAGGLER = Metric(
+    "hanlin_training_straggler_ratio", "gauge", "time that the slowest worker needs for a step by that of the median", ("run",)
+)
+TRAINING_WAIT = Metric("hanlin_training_wait_ratio", "gauge", "share of the time in which the step waited for rows", ("run",))
+TRAINING_MFU = Metric("hanlin_training_mfu_ratio", "gauge", "share of the hardware's peak in FLOP/s", ("run",))
+TRAINING_BITS = Metric("hanlin_training_bits_per_character", "gauge", "of the text trained on", ("run",))
+TRAINING_WORKERS = Metric("hanlin_training_workers", "gauge", "training processes", ("run",))
 TRAINING_FAILURES = Metric("hanlin_training_failures", "counter", "runs that ended in an error", ("run", "reason"))
 
 SERVING_REQUESTS = Metric("hanlin_serving_requests", "counter", "requests answered", ("endpoint", "status", "revision"))

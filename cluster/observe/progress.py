@@ -6,7 +6,7 @@ Stages call `Reporter`; they never print. Remote processes send their events thr
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Protocol
@@ -82,12 +82,16 @@ def _value(value: Value) -> str:
     return f'"{text}"' if " " in text or not text else text
 
 
-class _Tracking:
+class StageTracking:
     """Keeps each stage's state; subclasses show it."""
 
     def __init__(self) -> None:
         self._stages: dict[str, StageState] = {}
         self._lock = threading.RLock()
+
+    @property
+    def told_anything(self) -> bool:
+        return bool(self._stages)
 
     def start(self, stage: str, unit: str, total: int = 0) -> None:
         with self._lock:
@@ -97,7 +101,7 @@ class _Tracking:
     def advance(self, stage: str, done: int, total: int | None = None, **facts: Value) -> None:
         with self._lock:
             state = self._stages[stage]
-            if not state.first_counted:
+            if not state.first_counted or done < state.done:  # it begins to count, or does again what was lost
                 state.first_counted, state.first_done = time.monotonic(), done
             state.done, state.total = done, state.total if total is None else total
             state.facts |= facts
@@ -115,7 +119,7 @@ class _Tracking:
     def _show_finish(self, state: StageState) -> None: ...
 
 
-class LineReporter(_Tracking):
+class LineReporter(StageTracking):
     """One line per event, at most one progress line per stage every few seconds."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
@@ -155,7 +159,7 @@ class LineReporter(_Tracking):
         print(line(event, facts), file=self._stream, flush=True)
 
 
-class LiveReporter(_Tracking):
+class LiveReporter(StageTracking):
     """A table that stays in place on a terminal: stage, progress, rate, ETA, facts."""
 
     def __init__(self, console: Console) -> None:
@@ -174,13 +178,19 @@ class LiveReporter(_Tracking):
         self.console.print(Text(line(event, facts), style="dim"))
 
     def _render(self) -> Group:
-        table = Table(box=None, padding=(0, 2), header_style="dim")
-        for column in ("stage", "", "rate", "time", "ETA", ""):
-            table.add_column(column, no_wrap=True)
         with self._lock:
-            for state in self._stages.values():
-                table.add_row(*_row(state))
-        return Group(table)
+            return Group(stage_table(self._stages.values()))
+
+
+def stage_table(states: Iterable[StageState]) -> Table:
+    """A row per stage."""
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for column in ("stage", "", "rate", "time", "ETA"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("")
+    for state in states:
+        table.add_row(*_row(state))
+    return table
 
 
 def _row(state: StageState) -> tuple[Text, str, str, str, str, str]:

@@ -6,7 +6,7 @@ import pytest
 import ray
 from rich.console import Console
 
-from cluster.observe.board import Board, open_board
+from cluster.observe.board import Board, News, open_board
 from cluster.observe.progress import LineReporter, LiveReporter, StageState, line
 from cluster.session import Session
 
@@ -49,6 +49,15 @@ def test_rate_and_eta_count_from_the_first_event() -> None:
     assert state.eta_seconds == 7.0
 
 
+def test_what_is_done_again_does_not_spoil_the_rate() -> None:
+    reporter = LineReporter(io.StringIO())
+    reporter.start("training", "tokens", total=100)
+    reporter.advance("training", 60)
+    reporter.advance("training", 10)
+    (state,) = reporter._stages.values()
+    assert (state.done, state.first_done) == (10, 10)
+
+
 def test_a_terminal_shows_every_stage() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
     with LiveReporter(console) as reporter:
@@ -67,11 +76,16 @@ def test_remote_events_reach_the_reporter_and_a_stop_reaches_the_remote(ray_sess
     reporter.start("training", "tokens")
 
     def work(board: Board) -> list[bool]:
+        board.tell("incident", kind="hang")
+        board.pace(0, 1.5)
         before = ray.get(board.post("training", 5, total=10, loss=1.0))
         board.ask_to_stop()
         return [before, ray.get(board.post("training", 10, loss=0.5))]
 
-    with open_board(reporter) as board:
+    news: list[News] = []
+    with open_board(reporter, news.append) as board:
         assert ray.get(ray.remote(work).options(num_cpus=0).remote(board)) == [False, True]
     reporter.finish("training")
     assert stream.getvalue().rstrip().endswith("loss=0.5")
+    assert "incident kind=hang" in stream.getvalue().splitlines()
+    assert [each.paces for each in news if each.paces] == [{0: 1.5}]

@@ -23,6 +23,7 @@ VERBS = {
     "tokenizer": {"recipe", "--set", "--address", "--cpus"},
     "train": {"recipe", "--set", "--address", "--cpus", "--resume"},
     "evaluate": {"recipe", "--set", "--address", "--cpus"},
+    "status": {"recipe", "--store", "--watch"},
     "submit": {"recipe", "--set", "--address", "--no-wait"},
     "artifacts": {"list", "show", "verify", "gc"},
     "models": {"list", "show", "promote", "rollback", "audit"},

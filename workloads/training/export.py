@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from safetensors.torch import save
+
 from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.manifest import Json
@@ -13,8 +15,12 @@ from workloads.models.card import CardFacts, model_card
 from workloads.models.folder import write_configs
 from workloads.models.size import ModelCost
 from workloads.training.checkpoint import LEDGER, METRICS, WEIGHTS, Checkpoint
+from workloads.training.health.quarantine import FILE as QUARANTINE
 from workloads.training.job import Job, TokenCounts
 from workloads.training.metrics import training_curve
+from workloads.training.optimizer import averaged_weights
+from workloads.training.report.write import FILE as REPORT
+from workloads.training.report.write import write_report
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -25,18 +31,20 @@ _TOKENIZER_FILES = (
     "merges.txt",
 )
 _STOP_STRINGS = {"qa": ["\n问："], "chatml": ["<|im_end|>"]}  # what ends an answer in each chat template
+_OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon and AdamW"}
 
 
 def write_model(
     draft: Draft, job: Job, counts: TokenCounts, cost: ModelCost, checkpoint: Checkpoint, tokens: Artifact, tokenizer: Artifact
 ) -> None:
-    """Fill the draft: weights, configs, tokenizer files, README.md, training/{metrics.jsonl,ledger.jsonl,curve.json}."""
+    """Fill the draft: weights, configs, tokenizer files, README.md, training/{metrics.jsonl,ledger.jsonl,curve.json,report.html}
+    and, where steps were left out, training/quarantine.jsonl."""
     template = _chat_template(tokenizer)
     config = decoder_config(job.model, counts.vocabulary, counts.sequence_length)
     with TemporaryDirectory() as scratch:
         write_configs(Path(scratch), config, _STOP_STRINGS.get(template, []))
         draft.upload(Path(scratch))
-    draft.upload(checkpoint.folder / WEIGHTS, WEIGHTS)
+    _write_weights(draft, checkpoint)
     names = {entry.path for entry in tokenizer.entries()}
     for name in _TOKENIZER_FILES:
         if name in names:
@@ -44,6 +52,10 @@ def write_model(
     metrics = checkpoint.lines(METRICS)
     draft.upload(checkpoint.folder / METRICS, f"training/{METRICS}")
     draft.upload(checkpoint.folder / LEDGER, f"training/{LEDGER}")
+    if report := write_report(job, checkpoint):
+        draft.write(f"training/{REPORT}", report)
+    if quarantine := job.folder().read(QUARANTINE):
+        draft.write(f"training/{QUARANTINE}", quarantine)
     draft.write("training/curve.json", json.dumps(training_curve(metrics)).encode())
     last: dict[str, Json] = json.loads(metrics[-1]) if metrics else {}
     facts = CardFacts(
@@ -60,6 +72,15 @@ def write_model(
     draft.metrics |= _metrics(last, state.tokens, state.seconds)
 
 
+def _write_weights(draft: Draft, checkpoint: Checkpoint) -> None:
+    """The running average of the weights where the run kept one, else the newest weights."""
+    averaged = averaged_weights(checkpoint.optimizer())
+    if averaged:
+        draft.write(WEIGHTS, save(averaged, metadata={"format": "pt"}))
+    else:
+        draft.upload(checkpoint.folder / WEIGHTS, WEIGHTS)
+
+
 def _chat_template(tokenizer: Artifact) -> str:
     if not any(entry.path == "report.json" for entry in tokenizer.entries()):
         return ""
@@ -74,7 +95,7 @@ def _sections(
         "Steps": f"{state.step:,} of {spec.global_batch} rows",
         "Tokens": f"{state.tokens:,}",
         "Time": f"{state.seconds:,.0f} s on {state.world_size} worker(s)",
-        "Optimizer": f"AdamW, peak learning rate {spec.learning_rate:g}, {spec.schedule}",
+        "Optimizer": f"{_OPTIMIZERS[spec.optimizer]}, peak learning rate {spec.learning_rate:g}, {spec.schedule}",
         "Last loss": f"{last['loss']} nats per token" if "loss" in last else "",
         "Held-out bits per character": str(last.get("heldout_bits_per_character", "not measured")),
     }

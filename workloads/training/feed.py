@@ -1,7 +1,7 @@
 """From a position of the order to batches: the rows a process owns in a step, as inputs and targets on its device."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -9,8 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from workloads.training.loss import IGNORED
+from workloads.training.objective import Batch
 from workloads.training.order import RowOrder, StepPlan, digest_rows
-from workloads.training.step import Batch
+from workloads.training.prefetch import Ahead
+from workloads.training.rows import RowDocuments
+
+_Place = tuple[int, int, int]  # step, rank, size
 
 
 class Rows(Protocol):
@@ -24,22 +28,52 @@ class Rows(Protocol):
     def valid(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many tokens of each of these rows are text; the rest is padding."""
 
+    def documents(self, row: int) -> RowDocuments:
+        """Where the text of a row came from."""
+
 
 @dataclass(frozen=True)
 class Feed:
-    """The training rows in their order, and the held-out rows in sequence."""
+    """The training rows in their order, and the held-out rows in sequence. `by_document`: batches say which tokens belong to
+    one document."""
 
     rows: Rows
     heldout: Rows | None
     order: RowOrder
     plan: StepPlan
     device: torch.device
+    by_document: bool = False
+    _ahead: list[Ahead[_Place, list[Batch]]] = field(default_factory=list, compare=False)
 
     def batches(self, step: int, rank: int, size: int) -> Iterator[Batch]:
-        """This process's micro-batches of a step."""
-        for start, stop in self.plan.micro_batches(step, rank, size):
+        """This process's micro-batches of a step; those of the next step are read meanwhile."""
+        if not self._ahead:
+            self._ahead.append(Ahead(self._read, lambda place: (place[0] + 1, *place[1:])))
+        for batch in self._ahead[0].take((step, rank, size)):
+            yield self._moved(batch)
+
+    @property
+    def waited(self) -> float:
+        """Seconds that steps have waited for rows."""
+        return self._ahead[0].waited if self._ahead else 0.0
+
+    def _read(self, place: _Place) -> list[Batch]:
+        batches = []
+        for start, stop in self.plan.micro_batches(*place):
             indices = self.order.rows(start, stop)
-            yield self._batch(self.rows, indices, digest_rows(np.arange(start, stop), indices))
+            batches.append(self._batch(self.rows, indices, digest_rows(np.arange(start, stop), indices)))
+        return batches
+
+    def rows_of(self, step: int) -> list[int]:
+        """The numbers of the rows that a step owns, by position."""
+        return [int(row) for row in self.order.rows(*self.plan.positions(step))]
+
+    def documents(self, row: int) -> tuple[str, ...]:
+        """The documents in a training row; none where the tokens came without lineage."""
+        try:
+            return self.rows.documents(row).documents
+        except FileNotFoundError:
+            return ()
 
     def heldout_batches(self, rank: int, size: int, limit: int, micro_batch: int) -> Iterator[Batch]:
         """This process's share of the first `limit` held-out rows."""
@@ -48,7 +82,7 @@ class Feed:
         count = self.heldout_rows(limit)
         for number, start in enumerate(range(0, count, micro_batch)):
             if number % size == rank:
-                yield self._batch(self.heldout, np.arange(start, min(start + micro_batch, count)))
+                yield self._moved(self._batch(self.heldout, np.arange(start, min(start + micro_batch, count))))
 
     def heldout_rows(self, limit: int) -> int:
         """How many held-out rows are measured."""
@@ -59,4 +93,21 @@ class Feed:
         valid = torch.from_numpy(np.asarray(rows.valid(indices), dtype=np.int64))
         inputs, targets = tokens[:, :-1], tokens[:, 1:].clone()
         targets[torch.arange(1, tokens.shape[1]) >= valid.unsqueeze(1)] = IGNORED
-        return Batch(inputs.to(self.device), targets.to(self.device), digest)
+        batch = Batch(inputs.contiguous(), targets, digest, _documents(inputs) if self.by_document else None)
+        return batch if self.device.type == "cpu" else _each(batch, torch.Tensor.pin_memory)
+
+    def _moved(self, batch: Batch) -> Batch:
+        if self.device.type == "cpu":
+            return batch
+        return _each(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
+
+
+def _documents(inputs: torch.Tensor) -> torch.Tensor:
+    """[n, L] int32: which document of its row a token belongs to; token 0 ends one."""
+    ends = (inputs == 0).cumsum(1, dtype=torch.int32)
+    return torch.cat([torch.zeros_like(ends[:, :1]), ends[:, :-1]], dim=1)
+
+
+def _each(batch: Batch, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+    documents = None if batch.documents is None else change(batch.documents)
+    return Batch(change(batch.inputs), change(batch.targets), batch.digest, documents)

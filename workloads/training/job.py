@@ -1,6 +1,7 @@
 """What a training process is sent, and how it makes a run of it: artifacts, model, order. No Ray: elastic.py starts it."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,14 +13,16 @@ from cluster.manifest import Json, Work
 from workloads.models.architecture import build_decoder, decoder_config
 from workloads.models.size import describe
 from workloads.models.spec import ModelSpec
-from workloads.training.checkpoint import CheckpointStore
+from workloads.training.checkpoint import CheckpointStore, near_store
 from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
+from workloads.training.fit import memory_of, require_fit
 from workloads.training.listener import Listener
 from workloads.training.loop import Course, Ending, Run
 from workloads.training.order import RowOrder, StepPlan
 from workloads.training.precision import choose_precision
 from workloads.training.rows import TokenRows
+from workloads.training.run_folder import RunFolder
 from workloads.training.spec import TrainingSpec
 
 
@@ -61,7 +64,14 @@ class Job:
     recipe: dict[str, Json] = field(default_factory=dict)
 
     def checkpoints(self) -> CheckpointStore:
-        return CheckpointStore(ArtifactStore(self.store_uri), self.work, self.run, self.spec.keep_checkpoints, self.recipe)
+        """With a store on this machine's disk where the durable one is far away, or checkpoints are wanted there."""
+        store = ArtifactStore(self.store_uri)
+        near = near_store(store) if self.spec.local_checkpoint_every or not store.root.is_local else None
+        return CheckpointStore(store, self.work, self.run, self.spec.retention, self.recipe, near)
+
+    def folder(self) -> RunFolder:
+        """What is told of this run."""
+        return RunFolder.of(ArtifactStore(self.store_uri), self.work.fingerprint)
 
     def limit(self, counts: TokenCounts) -> int:
         """The largest number of steps: `steps`, or `epochs` rounded up to a whole step."""
@@ -73,17 +83,21 @@ class Job:
 def run_job(job: Job, group: Communicator, device: torch.device, listener: Listener) -> Ending:
     """This process's whole part: open (and verify) the rows, build the model, resume, train.
 
-    Raises ArtifactError for rows that differ from their manifest, ResourceError for a precision that is not there.
+    Raises ArtifactError for rows that differ from their manifest, ResourceError for a precision that is not there or a model
+    that does not fit.
     """
     tokens = ArtifactStore(job.store_uri).open("tokens", job.tokens)
     counts = TokenCounts.of(tokens)
     precision = choose_precision(job.spec.precision, device)
     feed = open_feed(job, counts, tokens.local_folder(), device)
-    cost = describe(job.model, counts.vocabulary, counts.sequence_length, job.spec.micro_batch)
+    cost_of = partial(describe, job.model, counts.vocabulary, counts.sequence_length)
+    require_fit(cost_of, job.spec.micro_batch, memory_of(device), f"this {device.type} worker")
+    cost = cost_of(job.spec.micro_batch)
     course = Course(
         spec=job.spec,
         feed=feed,
         checkpoints=job.checkpoints(),
+        folder=job.folder(),
         limit=job.limit(counts),
         flops_per_token=cost.training_flops_per_token,
         tokens=counts.tokens_train,
@@ -99,7 +113,7 @@ def open_feed(job: Job, counts: TokenCounts, folder: Path, device: torch.device)
     rows = TokenRows(folder, "train")
     heldout = TokenRows(folder, "heldout") if counts.rows_heldout else None
     plan = StepPlan(job.spec.global_batch, min(job.spec.micro_batch, job.spec.global_batch))
-    return Feed(rows, heldout, RowOrder(len(rows), job.seed), plan, device)
+    return Feed(rows, heldout, RowOrder(len(rows), job.seed), plan, device, job.spec.document_mask)
 
 
 def fresh_model(job: Job, counts: TokenCounts) -> PreTrainedModel:

@@ -1,42 +1,58 @@
 """The training loop: from the newest checkpoint's position to the last step, without Ray.
 
 Every process of the group runs it. All decide alike, because what one of them knows (a stop, the planned end) reaches the
-others inside the step's exchange.
+others inside the step's exchange. Where an exchange breaks, those that are left meet, copy the state of one that has come
+furthest, and do again what broke: an update is made by all of them or by none.
 """
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
 
+import torch
 from transformers import PreTrainedModel
 
-from cluster.errors import HanlinError, LossError
+from cluster.errors import HanlinError
 from workloads.models.folder import named_weights
-from workloads.training.checkpoint import CheckpointStore, Content, LoopState, with_random_state
+from workloads.training.carried import Carried, Pending
+from workloads.training.checkpoint import CheckpointStore, Content, LoopState, restore_random_state, with_random_state
+from workloads.training.clock import TimedGroup
 from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
+from workloads.training.health.care import Care
+from workloads.training.health.guard import Guard
+from workloads.training.health.judge import remembered
 from workloads.training.listener import Listener
-from workloads.training.metrics import Meter, StepRecord, bits_per_character, peak_flops
-from workloads.training.optimizer import make_optimizer, optimizer_tensors
+from workloads.training.metrics import Meter, Reading, StepRecord, bits_per_character, peak_flops
+from workloads.training.optimizer import optimizer_tensors
 from workloads.training.order import LedgerLine
+from workloads.training.placement import whole
 from workloads.training.precision import Precision
+from workloads.training.prepare import prepare
 from workloads.training.resume import resume
+from workloads.training.rollcall import TORN, CatchUp, Ended, Ending, PeerLost
+from workloads.training.run_folder import RunFolder
+from workloads.training.saver import Saver
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
 from workloads.training.spec import TrainingSpec
-from workloads.training.step import OptimizerStep, Signals, StepResult
+from workloads.training.step import Signals, StepResult
 
-Ending = Literal["finished", "stopped", "left"]
+__all__ = ["Course", "Ending", "Run"]
+
+_A_LIST = 1 << 40  # a longer list of steps left out is further, at whatever step: a roll back goes to an earlier one
 
 
 @dataclass(frozen=True)
 class Course:
-    """All that a run is given beside the model. `limit`: the largest number of steps. `tokens` and `characters` of the same
-    text turn nats per token into bits per character."""
+    """All that a run is given beside the model. `folder` is for what is told of it. `limit`: the largest number of steps.
+    `tokens` and `characters` of the same text turn nats per token into bits per character."""
 
     spec: TrainingSpec
     feed: Feed
     checkpoints: CheckpointStore
+    folder: RunFolder
     limit: int
     flops_per_token: int
     tokens: int
@@ -50,13 +66,24 @@ class Run:
         self, course: Course, model: PreTrainedModel, group: Communicator, precision: Precision, listener: Listener
     ) -> None:
         self._course, self._spec, self._model = course, course.spec, model
-        self._group, self._listener, self._precision = group, listener, precision
-        self._optimizer = make_optimizer(model, course.spec)
-        self._step = OptimizerStep(model, self._optimizer, group, precision, course.spec.clip)
+        self._clock = listener.clock
+        self._group, self._listener, self._precision = TimedGroup(group, self._clock), listener, precision
+        self._step, self._optimizer = prepare(model, course.spec, self._group, precision)
         self._planner = Planner(course.spec, course.limit)
+        self._guard = Guard(course.spec.health, course.folder, self._group)
+        self._saver = Saver(course.checkpoints)
+        self._care = Care(
+            self._guard, course.feed, course.checkpoints, self._group, self._step, self._saver, self._attempt, listener
+        )
         self._meter = Meter()
         self._metrics: list[str] = []
         self._ledger: list[str] = []
+        self._pending: Pending | None = None
+        self._ending: Ending | None = None
+        self._over = False
+        self._whole = True  # False while another's state is on its way into ours
+        self._last_step: float | None = None  # when it was done, until the next is
+        self._met = False  # since the last step
         self._failure: HanlinError | None = None
         self._heldout: float | None = None
         self._saved = -1
@@ -65,55 +92,154 @@ class Run:
     def train(self) -> Ending:
         """Run to the end, or to the step boundary after a stop was asked for, and leave a checkpoint there.
 
-        Raises LossError where the loss is no longer a number, and whatever made a checkpoint fail, after all processes
-        have stopped.
+        Raises LossError where bad steps end it, and whatever made a checkpoint fail, after all processes have stopped.
         """
-        self._begin()
-        while not self.state.finished:
-            result = self._one_step()
-            if result.signals.stop or result.signals.leave:
-                self._save()
-                self._raise_failure()
-                return "stopped" if result.signals.stop else "left"
-        self._raise_failure()
-        return "finished"
+        try:
+            return self._train()
+        finally:
+            self._saver.close()
 
-    def _begin(self) -> None:
-        resumed = resume(self._model, self._optimizer, self._course.checkpoints, self._group, self.state, self._listener.note)
+    def _train(self) -> Ending:
+        self._load()
+        part = self._meet
+        while not self._over:
+            try:
+                part()
+                part = self._one_step if self._ending is None else self._end
+            except PeerLost:
+                part = self._meet
+            except Ended as ended:
+                return ended.how
+        self._raise_failure()
+        assert self._ending is not None
+        return self._ending
+
+    def _load(self) -> None:
+        """What the newest checkpoint holds; the peers may have come further."""
+        self._resume()
+        self._guard.begin(self._course.feed.device)
+        self._peak = peak_flops(self._course.feed.device, self._precision.dtype)
+
+    def _resume(self, at_most: int | None = None) -> None:
+        """Where the newest checkpoint left the run, or the newest of step `at_most` or before."""
+        checkpoints, note = self._course.checkpoints, partial(self._listener.incident, "checkpoint_damaged")
+        self._whole = False
+        resumed = resume(self._model, self._optimizer, checkpoints, self._group, self.state, note, at_most)
+        self._whole = True
         self.state = replace(resumed.state, world_size=self._group.size)
-        self._metrics, self._ledger = resumed.metrics, resumed.ledger
-        first = self._group.rank == 0
-        self._peak = self._group.size * peak_flops(self._course.feed.device, self._precision.dtype) if first else 1.0
+        self._metrics, self._ledger, self._saved = resumed.metrics, resumed.ledger, self.state.step
         self._model.train()
         self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
 
-    def _one_step(self) -> StepResult:
+    def _meet(self) -> None:
+        """Settle who takes part in the next step, and catch up with the one that has come furthest."""
+        catch_up = self._group.meet(self._progress())
+        if not self._whole and catch_up is not None and catch_up.source == self._group.rank:
+            raise RuntimeError("all processes with a whole state were lost; those that are left start from the last checkpoint")
+        if catch_up is not None:
+            self._catch_up(catch_up)
+        self.state = replace(self.state, world_size=self._group.size)
+        self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
+        self._met = True
+        self._clock.enter("compute")
+
+    def _progress(self) -> int:
+        if not self._whole:
+            return TORN
+        return len(self._guard.quarantine) * _A_LIST + 2 * self.state.step + (self._pending is None)
+
+    def _catch_up(self, catch_up: CatchUp) -> None:
+        left_out = self._guard.quarantine.entries()
+        state = with_random_state(self.state)
+        carried = Carried(state, self._metrics, self._ledger, left_out, self._pending, self._ending)
+        tensors = [*named_weights(self._model).values(), *optimizer_tensors(self._model, self._optimizer).values()]
+        self._whole = self._whole and not catch_up.behind
+        carried = carried.share(tensors, self._group, self._course.feed.device, catch_up.source)
+        self._whole = True
+        self.state, self._metrics, self._ledger = carried.state, carried.metrics, carried.ledger
+        self._pending, self._ending = carried.pending, carried.ending
+        self._guard.know(carried.left_out)
+        restore_random_state(self.state)
+
+    def _one_step(self) -> None:
+        """Compute and apply the next step, unless that is done; then wind it up."""
+        if self._pending is None and self.state.finished:
+            self._ending = "finished"
+            return
+        self._pending = self._pending or self._compute()
+        if self._pending is None:  # rolled back
+            return
+        pending, first = self._pending, self._group.rank == 0
+        self._evaluate()
+        spent = self._clock.lap(self.state.step)
+        self._meter.waited(spent.get("data", 0.0))
+        self._listener.spent(self.state.step, spent, pending.result.applied, first)
+        self._tell(pending)
+        self._pending = None
+        if pending.result.applied:  # a row of bad steps may come from the weights: they must not take the place of good ones
+            self._save_where_due()
+        self._heed(pending.result.signals)
+
+    def _compute(self) -> Pending | None:
+        """The next step, applied or left out; None where the run was rolled back instead."""
         step = self.state.step
         rate = learning_rate(self._spec, step, self.state.total_steps)
-        batches = self._course.feed.batches(step, self._group.rank, self._group.size)
-        result = self._step.run(batches, rate, self._signals())
-        if not math.isfinite(result.loss) or not math.isfinite(result.gradient_norm):
-            raise LossError(
-                f"the loss of step {step} is not a number any more",
-                "the last checkpoint before it stands",
-                "lower `training.learning_rate`, or set `training.clip`",
-            )
+        result = self._passed_over(step) if self._guard.passed_over(step) else self._computed(step, rate)
+        if not result.applied and not self._guard.passed_over(step):
+            target = self._care.refuse(self._guard.bad_step(step, result.loss, result.gradient_norm))
+            if target is not None:
+                self._resume(target)
+                return None
         self._advance(result)
-        self._evaluate()
-        self._tell(result, rate)
-        if self.state.finished or self.state.step % self._spec.checkpoint_every == 0:
+        return Pending(result, rate)
+
+    def _heed(self, signals: Signals) -> None:
+        """What someone wanted of all at this step boundary."""
+        if signals.stop:
+            self._ending = "stopped"
+        elif signals.leave:
             self._save()
-        return result
+            if self._leaves() or not self._group.lasting:
+                self._settle()
+                self._group.leave()
+                self._ending = "left"
+        if self._ending is None and (signals.leave or signals.meet):
+            raise PeerLost
+
+    def _leaves(self) -> bool:
+        return self._listener.leave_wanted() or bool(self._group.news().leave)
+
+    def _end(self) -> None:
+        """Nobody but who leaves goes before the last checkpoint is there, whoever may be lost while it is written."""
+        if self._ending is not None and self._ending != "left":
+            self._save()
+            self._settle()
+            self._group.sum(torch.zeros(1, device=self._course.feed.device))
+            if self._failure is None:
+                self._group.end(self._ending)
+        self._over = True
+
+    def _computed(self, step: int, rate: float) -> StepResult:
+        batches = self._course.feed.batches(step, *self._step.share)
+        self.state = replace(self.state, recent=self._guard.compared_with(step, self.state.recent))
+        accepts = partial(self._guard.accepts, self.state.recent)
+        return self._step.run(self._clock.waiting_for(batches), rate, self._signals(), accepts)
+
+    def _passed_over(self, step: int) -> StepResult:
+        """A step that was found bad before, in this run or in one that it goes on from: nothing is read."""
+        feed = self._course.feed
+        return StepResult(0.0, 0, 0.0, feed.order.digest(*feed.plan.positions(step)), Signals(), applied=False)
 
     def _signals(self) -> Signals:
         """What this process puts into the exchange; rank 0 alone plans the end, by its own clock."""
+        leave, meet = self._leaves(), self._group.news().meet
         if self._group.rank != 0:
-            return Signals(leave=self._listener.leave_wanted())
+            return Signals(leave=leave, meet=meet)
         state, patience = self.state, self._spec.stop_when_flat
         flat = patience is not None and state.waiting >= patience
         total = self._planner.total(state.step, state.seconds, state.first_seconds, flat, state.total_steps)
         stop = self._failure is not None or self._listener.stop_wanted()
-        return Signals(stop, self._listener.leave_wanted(), total)
+        return Signals(stop, leave, meet, total)
 
     def _advance(self, result: StepResult) -> None:
         state, seconds = self.state, time.monotonic() - self._began
@@ -122,16 +248,19 @@ class Run:
             state,
             step=state.step + 1,
             position=state.position + self._spec.global_batch,
-            tokens=state.tokens + result.tokens,
+            tokens=state.tokens + (result.tokens if result.applied else 0),
             seconds=seconds,
             first_seconds=state.first_seconds or seconds,
             total_steps=max(total, state.step + 1) if total else UNDECIDED,
         )
-        self._meter.add(result.loss_sum, result.tokens)
-        if self._group.rank == 0:
-            start, stop = self._course.feed.plan.positions(state.step)
-            line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size)
-            self._ledger.append(line.to_line())
+        if result.applied:
+            recent = remembered(self._spec.health, state.recent, result.loss, result.gradient_norm)
+            self.state = replace(self.state, recent=recent)
+            self._meter.add(result.loss_sum, result.tokens)
+        start, stop = self._course.feed.plan.positions(state.step)
+        skipped = "" if result.applied else self._guard.passed_over(state.step)
+        line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size, skipped)
+        self._ledger.append(line.to_line())
 
     def _evaluate(self) -> None:
         """Measure the held-out loss where it is due, and count how long it has not fallen."""
@@ -139,25 +268,31 @@ class Run:
         feed = self._course.feed
         if not feed.heldout_rows(spec.evaluate_rows) or not (state.finished or state.step % spec.evaluate_every == 0):
             return
-        batches = feed.heldout_batches(self._group.rank, self._group.size, spec.evaluate_rows, spec.micro_batch)
-        self._heldout, _ = self._step.evaluate(batches)
+        batches = feed.heldout_batches(*self._step.share, spec.evaluate_rows, spec.micro_batch)
+        with self._clock.within("evaluation"):
+            self._heldout, _ = self._step.evaluate(batches)
         best = math.inf if state.best_heldout is None else state.best_heldout
         waiting = 0 if self._heldout < best else state.waiting + 1
-        self.state = replace(state, best_heldout=min(best, self._heldout), waiting=waiting)
+        self.state = replace(state, heldout=self._heldout, best_heldout=min(best, self._heldout), waiting=waiting)
 
-    def _tell(self, result: StepResult, rate: float) -> None:
-        if self._group.rank != 0:
+    def _tell(self, pending: Pending) -> None:
+        """All keep the metrics, so that none is lost with rank 0, which tells them."""
+        state, result, first = self.state, pending.result, self._group.rank == 0
+        now = time.monotonic()
+        if first and self._met and self._last_step is not None:
+            self._listener.went_on(self._group.size, now - self._last_step)
+        self._last_step, self._met = now, False
+        if not (state.finished or self._heldout is not None or state.step % self._spec.log_every == 0):
+            if first:
+                reading = Reading(result.loss if result.applied else self._meter.last)
+                self._listener.step(self._record(result, pending.rate, reading))
             return
-        spec, state = self._spec, self.state
-        if not (state.finished or self._heldout is not None or state.step % spec.log_every == 0):
-            self._listener.step(self._record(result, rate, result.loss, 0.0))
-            return
-        loss, speed = self._meter.read()
-        record = self._record(result, rate, loss, speed)
+        record = self._record(result, pending.rate, self._meter.read())
         self._metrics.append(record.to_line())
-        self._listener.line(record)
+        if first:
+            self._listener.line(record)
 
-    def _record(self, result: StepResult, rate: float, loss: float, speed: float) -> StepRecord:
+    def _record(self, result: StepResult, rate: float, reading: Reading) -> StepRecord:
         state, course = self.state, self._course
         expected = state.total_steps or self._planner.expected(state.step, state.seconds, state.first_seconds)
         heldout = self._heldout
@@ -167,35 +302,69 @@ class Run:
             tokens=state.tokens,
             seconds=state.seconds,
             learning_rate=rate,
-            loss=loss,
+            loss=reading.loss,
             gradient_norm=result.gradient_norm,
-            tokens_per_second=speed,
-            mfu=speed * course.flops_per_token / self._peak,
+            tokens_per_second=reading.tokens_per_second,
+            mfu=reading.tokens_per_second * course.flops_per_token / (self._group.size * self._peak),
             expected_steps=expected,
             heldout_loss=heldout,
             heldout_bits_per_character=(
                 None if heldout is None else bits_per_character(heldout, course.tokens, course.characters)
             ),
+            bits_per_character=bits_per_character(reading.loss, course.tokens, course.characters),
+            wait=reading.wait,
+            workers=self._group.size,
         )
 
-    def _save(self) -> None:
-        """Commit a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
-        if self._group.rank != 0 or self._failure is not None or self._saved == self.state.step:
+    def _save_where_due(self) -> None:
+        near = self._spec.local_checkpoint_every
+        if self.state.step % self._spec.checkpoint_every == 0:
+            self._save()
+        elif near and self.state.step % near == 0:
+            self._save(near_only=True)
+        if self._group.rank == 0 and self._failure is None:
+            self._attempt(self._tell_saved)
+
+    def _save(self, near_only: bool = False) -> None:
+        """Begin to write a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
+        if self._saved == self.state.step:
+            return
+        weights, optimizer = whole(named_weights(self._model)), whole(optimizer_tensors(self._model, self._optimizer))
+        if self._group.rank != 0 or self._failure is not None:
+            if not near_only and not self._group.lasting:  # else it may yet be the first one, and have to write this
+                self._saved = self.state.step
             return
         content = Content(
             with_random_state(self.state),
-            named_weights(self._model),
-            optimizer_tensors(self._model, self._optimizer),
+            weights,
+            optimizer,
             self._metrics,
             self._ledger,
         )
-        try:
-            self._course.checkpoints.save(content)
-            self._saved = self.state.step
-            self._listener.saved(self._saved)
-        except HanlinError as error:
-            self._failure = error
+        with self._clock.within("checkpoint"):
+            self._attempt(lambda: self._saver.save(content, near_only))
+        self._saved = self.state.step if not near_only else self._saved
+
+    def _settle(self) -> None:
+        """Wait for the last checkpoint to be committed (rank 0)."""
+        if self._group.rank != 0 or self._failure is not None:
+            return
+        self._attempt(self._saver.wait)
+        self._attempt(self._tell_saved)
+        if self.state.finished and self._failure is None:
+            self._course.checkpoints.forget_near()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def _tell_saved(self) -> None:
+        for step in self._saver.written():
+            self._listener.saved(step)
+
+    def _attempt(self, work: Callable[[], object]) -> None:
+        """What the surroundings fail to do ends the run at the next step, in all processes."""
+        try:
+            work()
+        except HanlinError as error:
+            self._failure = self._failure or error

@@ -37,7 +37,8 @@ _PEAK_SECONDS = 0.5
 @dataclass(frozen=True)
 class StepRecord:
     """One line of metrics.jsonl. Losses in nats per token; `tokens` are valid targets trained on so far, `seconds` the time
-    spent training so far, resumed runs included; rates are those since the last line."""
+    spent training so far, resumed runs included; rates and `wait` (share of the time in which the step waited for rows) are
+    those since the last line."""
 
     step: int
     position: int
@@ -51,6 +52,9 @@ class StepRecord:
     expected_steps: int = 0
     heldout_loss: float | None = None
     heldout_bits_per_character: float | None = None
+    bits_per_character: float | None = None
+    wait: float = 0.0
+    workers: int = 1
 
     def to_line(self) -> str:
         values = {key: _rounded(value) for key, value in asdict(self).items() if value is not None}
@@ -61,33 +65,43 @@ def _rounded(value: float | int) -> float | int:
     return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Of some steps: mean loss in nats per token, tokens per second, share of the time that went into waiting for rows."""
+
+    loss: float
+    tokens_per_second: float = 0.0
+    wait: float = 0.0
+
+
 class Meter:
-    """Mean loss and speed over the steps since it was last read."""
+    """Mean loss and speed over the steps since it was last read. `last`: the mean loss of then, which also stands for steps
+    that were left out."""
 
     def __init__(self) -> None:
-        self._loss, self._tokens, self._start = 0.0, 0, time.monotonic()
+        self.last = 0.0
+        self._loss, self._tokens, self._waited, self._start = 0.0, 0, 0.0, time.monotonic()
 
     def add(self, loss_sum: float, tokens: int) -> None:
         self._loss += loss_sum
         self._tokens += tokens
 
-    def read(self) -> tuple[float, float]:
-        """(mean loss per token, tokens per second); starts again."""
+    def waited(self, seconds: float) -> None:
+        self._waited += seconds
+
+    def read(self) -> Reading:
+        """Starts again."""
         now = time.monotonic()
-        loss, rate = self._loss / max(1, self._tokens), self._tokens / max(now - self._start, 1e-9)
-        self._loss, self._tokens, self._start = 0.0, 0, now
-        return loss, rate
+        seconds = max(now - self._start, 1e-9)
+        self.last = self._loss / self._tokens if self._tokens else self.last
+        reading = Reading(self.last, self._tokens / seconds, min(1.0, self._waited / seconds))
+        self._loss, self._tokens, self._waited, self._start = 0.0, 0, 0.0, now
+        return reading
 
 
 def bits_per_character(loss: float, tokens: int, characters: int) -> float:
     """A loss in nats per token over text of `tokens` tokens and `characters` characters."""
     return loss / math.log(2) * tokens / max(1, characters)
-
-
-def goodput(seconds: float, seconds_before: float, elapsed: float) -> float:
-    """Share of the `elapsed` seconds since the driver began that went into steps that stand: `seconds` of training so far,
-    `seconds_before` of them done when it began. Waiting, restarts and steps lost with a process count against it."""
-    return min(1.0, max(0.0, seconds - seconds_before) / max(elapsed, 1e-9))
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float:

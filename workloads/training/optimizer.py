@@ -1,52 +1,160 @@
-"""AdamW over a decoder's weights, and its state as named tensors that safetensors can hold."""
+"""The optimizers of a decoder's weights as one, and their state as named tensors that safetensors can hold.
 
-from collections.abc import Mapping
+AdamW for all weights, or Muon (Jordan et al. 2024) for the matrices within the layers beside AdamW for embeddings, output layer
+and norms. Not for the learning rate's course: schedule.py.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from cluster.errors import ArtifactError
+from workloads.training.placement import by_mesh, like_target
 from workloads.training.spec import TrainingSpec
 
+AVERAGE = "average"  # of the weights themselves, kept with the state of the optimizer
+_KEPT: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {
+    torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
+    torch.optim.Muon: ("momentum_buffer",),
+}
+_EMBEDDINGS = ("embed_tokens.weight", "lm_head.weight")
+_AVERAGE_WARMUP = 10  # the average of t steps weighs the newest by at least 9 / (10 + t): few steps do not remember the start
 
-def make_optimizer(model: nn.Module, spec: TrainingSpec) -> torch.optim.AdamW:
-    """Matrices decay, norms do not. The fused kernel updates all weights in one pass, on CPU and CUDA alike."""
+
+class TrainingOptimizer:
+    """torch optimizers over disjoint weights: one step, one list of groups, one state. `average` is the share that the running
+    average of the weights keeps at each step; 0 keeps none."""
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer], average: float = 0.0) -> None:
+        self.parts, self.average = tuple(parts), average
+        self._steps: int | None = None
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+        if self.average:
+            self._follow()
+
+    def state(self, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What is kept for a weight; empty before `create_state`."""
+        return next((part.state[parameter] for part in self.parts if parameter in part.state), {})
+
+    @torch.no_grad()
+    def create(self) -> None:
+        """The state of step 0."""
+        for part in self.parts:
+            for parameter in (each for group in part.param_groups for each in group["params"]):
+                part.state[parameter] = {key: _fresh(key, parameter) for key in _KEPT[type(part)]}
+                if self.average:
+                    part.state[parameter][AVERAGE] = parameter.detach().clone()
+        self._steps = None
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The averaged weights in the place of the newest ones, which come back to the bit; nothing where none is kept."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        for parameter in self.parameters if self.average else ():
+            kept = self.state(parameter)[AVERAGE]
+            newest = parameter.detach().clone()
+            parameter.copy_(kept)
+            kept.copy_(newest)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        if self._steps is None:
+            self._steps = (
+                int(next(self.state(each)["step"] for each in self.parameters if "step" in self.state(each)).item()) - 1
+            )
+        self._steps += 1
+        share = max(1 - self.average, (_AVERAGE_WARMUP - 1) / (_AVERAGE_WARMUP + self._steps))
+        for parameter in self.parameters:
+            self.state(parameter)[AVERAGE].lerp_(parameter.detach(), share)
+
+
+def make_optimizer(model: nn.Module, spec: TrainingSpec) -> TrainingOptimizer:
+    """Matrices decay, norms do not. AdamW's fused kernel updates all weights in one pass, on CPU and CUDA alike."""
     named = sorted(model.named_parameters())
+    matrices = {name for name, each in named if each.ndim >= 2}
+    inner = {name for name in matrices if not name.endswith(_EMBEDDINGS)} if spec.optimizer == "muon" else set[str]()
+    decaying = [each for name, each in named if name in matrices - inner]
+    others = [each for name, each in named if name not in matrices]
+    parts: list[torch.optim.Optimizer] = [_adamw(decaying, others, spec)]
+    if inner:
+        parts.append(_muon([each for name, each in named if name in inner], spec))
+    return TrainingOptimizer(parts, spec.weight_average)
+
+
+def _adamw(decaying: list[nn.Parameter], others: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.AdamW:
     groups = [
-        {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": spec.weight_decay},
-        {"params": [p for _, p in named if p.ndim < 2], "weight_decay": 0.0},
+        {"params": same, "weight_decay": decay}
+        for weights, decay in ((decaying, spec.weight_decay), (others, 0.0))
+        for same in by_mesh(weights)
     ]
     betas = (spec.beta1, spec.beta2)
     return torch.optim.AdamW(groups, lr=spec.learning_rate, betas=betas, eps=spec.epsilon, fused=True)
 
 
-def optimizer_tensors(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, torch.Tensor]:
-    """`<key>.<weight's name>` -> tensor, for every tensor that AdamW keeps."""
+def _muon(matrices: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.Muon:
+    """Updates as large as AdamW's, so that one learning rate serves both (Liu et al., arXiv 2502.16982)."""
+    return torch.optim.Muon(
+        matrices,
+        lr=spec.learning_rate,
+        weight_decay=spec.weight_decay,
+        momentum=spec.muon_momentum,
+        adjust_lr_fn="match_rms_adamw",
+    )
+
+
+def _fresh(key: str, parameter: torch.Tensor) -> torch.Tensor:
+    if key == "step":
+        return torch.zeros((), dtype=torch.float32, device=parameter.device)
+    return torch.zeros_like(parameter)
+
+
+def create_state(_model: nn.Module, optimizer: TrainingOptimizer) -> None:
+    """The state of step 0, so that it can be filled by a copy from another process."""
+    optimizer.create()
+
+
+def optimizer_tensors(model: nn.Module, optimizer: TrainingOptimizer) -> dict[str, torch.Tensor]:
+    """`<key>.<weight's name>` -> tensor, for every tensor that the optimizers keep."""
     tensors = {}
     for name, parameter in model.named_parameters():
-        for key, value in optimizer.state[parameter].items():
+        for key, value in optimizer.state(parameter).items():
             tensors[f"{key}.{name}"] = value
     return tensors
 
 
-def restore_optimizer(model: nn.Module, optimizer: torch.optim.AdamW, tensors: Mapping[str, torch.Tensor]) -> None:
+@torch.no_grad()
+def restore_optimizer(model: nn.Module, optimizer: TrainingOptimizer, tensors: Mapping[str, torch.Tensor]) -> None:
     """Raises ArtifactError where a weight's state is missing or has another shape."""
-    by_name = dict(model.named_parameters())
-    for name, parameter in by_name.items():
-        state = {}
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            value = tensors.get(f"{key}.{name}")
-            if value is None or (key != "step" and value.shape != parameter.shape):
-                raise ArtifactError(f"the optimizer state lacks {key} of {name}", "", "delete the checkpoint and run again")
-            state[key] = value.to(parameter.device, copy=True)
-        optimizer.state[parameter] = state
+    optimizer.create()
+    for name, target in optimizer_tensors(model, optimizer).items():
+        value = tensors.get(name)
+        if value is None or value.shape != target.shape:
+            raise ArtifactError(f"the optimizer state lacks {name}", "", "delete the checkpoint and run again")
+        target.copy_(like_target(value, target))
 
 
-def create_state(model: nn.Module, optimizer: torch.optim.AdamW) -> None:
-    """The state of step 0, so that it can be filled by a copy from another process."""
-    for parameter in model.parameters():
-        optimizer.state[parameter] = {
-            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
-        }
+def averaged_weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The running average of the weights among the tensors of an optimizer, by the weights' names; empty where none was kept."""
+    prefix = f"{AVERAGE}."
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -197,13 +197,15 @@ def digest_rows(positions: Rows, rows: Rows) -> int:
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """One committed step: it consumed the positions [start, stop) with this digest, on so many participants."""
+    """One committed step: it consumed the positions [start, stop) with this digest, on so many participants. `skipped`: why
+    its update was left out; empty where it was not."""
 
     step: int
     start: int
     stop: int
     digest: str
     participants: int = 1
+    skipped: str = ""
 
     @staticmethod
     def of(order: RowOrder, plan: StepPlan, step: int, participants: int = 1) -> "LedgerLine":
@@ -212,7 +214,7 @@ class LedgerLine:
         return LedgerLine(step, start, stop, f"{order.digest(start, stop):016x}", participants)
 
     def to_line(self) -> str:
-        return dumps(asdict(self))
+        return dumps({key: value for key, value in asdict(self).items() if value != ""})
 
     @staticmethod
     def from_line(line: str) -> "LedgerLine":

@@ -23,9 +23,10 @@ def learning_rate(spec: TrainingSpec, step: int, total: int) -> float:
 def _decay(spec: TrainingSpec, step: int, total: int) -> float:
     if total == UNDECIDED or spec.schedule == "constant":
         return 1.0
-    if spec.schedule == "cosine":
+    if spec.schedule in ("cosine", "linear"):
         span = max(1, total - spec.warmup_steps)
-        shape = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0, step - spec.warmup_steps) / span)))
+        done = min(1.0, max(0, step - spec.warmup_steps) / span)
+        shape = 1 - done if spec.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
     else:
         length = decay_steps(spec, total)
         shape = 1 - math.sqrt(max(0, step - (total - length)) / length) if length else 1.0
@@ -39,7 +40,7 @@ def decay_steps(spec: TrainingSpec, total: int) -> int:
 
 @dataclass(frozen=True)
 class Planner:
-    """Decides the total number of steps as late as the schedule allows: cosine needs it once the speed is known, wsd and
+    """Decides the total number of steps as late as the schedule allows: cosine and linear need it once the speed is known, wsd and
     constant only where the decay (or the end) begins. `limit` is what `steps` or `epochs` allow."""
 
     spec: TrainingSpec
@@ -53,13 +54,13 @@ class Planner:
         """The total to go by from step `step` + 1 on, after `seconds` of which `first_seconds` in the first step; UNDECIDED
         where there is nothing (new) to decide. The caller keeps the answer, also in checkpoints, and gives it as `decided`:
         the schedule stays one curve. A loss that is flat begins the decay of wsd, and ends the other schedules."""
-        wsd, cosine = self.spec.schedule == "wsd", self.spec.schedule == "cosine"
+        wsd, from_the_start = self.spec.schedule == "wsd", self.spec.schedule in ("cosine", "linear")
         if flat and (decided == UNDECIDED or not wsd):
             return min(self.limit, math.ceil(step / (1 - (self.spec.decay_share if wsd else 0))))
         if decided != UNDECIDED:
             return UNDECIDED
         expected = self.expected(step, seconds, first_seconds)
-        if cosine and expected != UNDECIDED:
+        if from_the_start and expected != UNDECIDED:
             return expected
         total = expected or self.limit
         return total if step + 1 >= total - decay_steps(self.spec, total) else UNDECIDED

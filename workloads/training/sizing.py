@@ -1,6 +1,7 @@
 """How many workers a training run should have: what serving and others leave, given back as soon as they want it.
 
-Not for stopping and starting the workers: elastic.py does, at a step boundary, from a checkpoint.
+Not for hiring and dismissing them: crew.py does, at a step boundary; where workers cannot outlive each other, elastic.py does
+by a restart from a checkpoint.
 """
 
 import time
@@ -11,7 +12,7 @@ from workloads.training.spec import TrainingSpec
 
 LOOK_SECONDS = 1.0
 SHRINK_SECONDS = 2.0  # somebody waits
-GROW_SECONDS = 15.0  # a restart costs seconds: what is free must have been free for a while
+GROW_SECONDS = 15.0  # a worker takes seconds to start: what is free must have been free for a while
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ def next_size(workers: int, limits: Limits, stand: Stand) -> int:
     return min(limits.most, workers + stand.free)
 
 
+@dataclass(frozen=True)
+class Change:
+    """The number of workers to have from now on; `leaving`: machines that are newly told to go and should hold none of them."""
+
+    workers: int
+    leaving: frozenset[str] = frozenset()
+
+
 class Sizer:
     """Looks at the cluster again and again; says a new size only once it has been right for a while."""
 
@@ -63,8 +72,8 @@ class Sizer:
             return self._limits.most
         return max(self._limits.least, min(self._limits.most, self._look().free))
 
-    def change(self, workers: int, placed: bool = True) -> int | None:
-        """The size to restart with; None while the present one is right, or not wrong for long enough. Workers that are not
+    def change(self, workers: int, placed: bool = True) -> Change | None:
+        """The size to have instead; None while the present one is right, or not wrong for long enough. Workers that are not
         `placed` wait for room, which others may have taken since it was seen: fewer that fit are right then."""
         now = self._clock()
         if now < self._next_look:
@@ -74,19 +83,19 @@ class Sizer:
         if not placed:
             fewer = min(workers, max(self._limits.least, stand.free))
             return self._settled(workers, fewer, now, GROW_SECONDS) if self._limits.elastic else None
-        if stand.leaving - self._left:  # save before the machine goes, and go on without it
-            self._left |= stand.leaving
-            return max(self._limits.least, workers - 1)
+        if new := stand.leaving - self._left:  # go on without it before it goes
+            self._left |= new
+            return Change(max(self._limits.least, workers - 1), new)
         if not self._limits.elastic:
             return None
         wanted = next_size(workers, self._limits, stand)
         return self._settled(workers, wanted, now, GROW_SECONDS if wanted > workers else SHRINK_SECONDS)
 
-    def _settled(self, workers: int, wanted: int, now: float, seconds: float) -> int | None:
+    def _settled(self, workers: int, wanted: int, now: float, seconds: float) -> Change | None:
         growing = wanted > workers
         if wanted == workers or growing != self._growing:
             self._since, self._growing = None, growing
         if wanted == workers:
             return None
         self._since = now if self._since is None else self._since
-        return wanted if now - self._since >= seconds else None
+        return Change(wanted) if now - self._since >= seconds else None

@@ -5,22 +5,24 @@ from dataclasses import asdict
 
 from cluster.artifacts import Artifact
 from cluster.draft import Draft
-from cluster.errors import UserError
+from cluster.errors import InputError, UserError
 from cluster.manifest import Json, Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext, run_stage
 from workloads.models.spec import ModelSpec
 from workloads.training.spec import TrainingSpec
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 def train_model(spec: TrainingSpec, model: ModelSpec, tokens: Artifact, tokenizer: Artifact, context: StageContext) -> Artifact:
     """The trained model of these inputs: found, or trained from its newest checkpoint (step 0 without one).
 
     Needs a Ray session. Raises ResourceError for workers that the cluster cannot place, Interrupted after a stop (a
-    checkpoint is left), TrainingError where it cannot be finished, ArtifactError for inputs that changed.
+    checkpoint is left), TrainingError where it cannot be finished, ArtifactError for inputs that changed, InputError for
+    tokens of another tokenizer, UserError where another process trains this very work.
     """
+    _require_same_tokenizer(tokens, tokenizer)
     work = training_work(spec, model, tokens, tokenizer, context.seed)
 
     def build(draft: Draft) -> Mapping[str, Value]:
@@ -29,6 +31,16 @@ def train_model(spec: TrainingSpec, model: ModelSpec, tokens: Artifact, tokenize
         return train(spec, model, work, tokens, tokenizer, context, draft)
 
     return run_stage(context, "training", "tokens", work, build)
+
+
+def _require_same_tokenizer(tokens: Artifact, tokenizer: Artifact) -> None:
+    made_by = tokens.manifest.inputs.get("tokenizer", tokenizer.fingerprint)
+    if made_by != tokenizer.fingerprint:
+        raise InputError(
+            f"{tokens} were made by tokenizer {made_by}, not by {tokenizer}",
+            "tokens and tokenizer of one run",
+            "run `python -m workloads.tokenizer RECIPE` to make the tokens again",
+        )
 
 
 def require_checkpoint(

@@ -13,6 +13,8 @@ from workloads.training.metrics import StepRecord
 _GATHER_SECONDS = 5.0  # between two calls
 _CALL_LIMIT = 1000  # metrics per call: MLflow's limit
 _CLOSE_SECONDS = 20.0  # for what is left at the end
+_NO_METRICS = ("step", "expected_steps")
+Values = tuple[int, dict[str, float]]
 
 
 class Tracking:
@@ -24,14 +26,16 @@ class Tracking:
 
     def __init__(self, uri: str, experiment: str, fingerprint: str, note: Callable[[str], None]) -> None:
         self._uri, self._experiment, self._fingerprint, self._note = uri, experiment, fingerprint, note
-        self._records: queue.SimpleQueue[StepRecord | None] = queue.SimpleQueue()
+        self._records: queue.SimpleQueue[Values | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._guarded, name="hanlin-mlflow", daemon=True)
         if uri:
             self._thread.start()
 
-    def log(self, record: StepRecord) -> None:
+    def log(self, record: StepRecord, **more: float) -> None:
+        """A line of metrics, and others of the same step."""
         if self._uri:
-            self._records.put(record)
+            numbers = {name: value for name, value in asdict(record).items() if value is not None and name not in _NO_METRICS}
+            self._records.put((record.step, {**numbers, **more}))
 
     def close(self) -> None:
         """Send what is left; gives up on a server that does not take it."""
@@ -52,9 +56,9 @@ class Tracking:
             records, ended = self._gather()
             _send(client, run_id, records)
 
-    def _gather(self) -> tuple[list[StepRecord], bool]:
+    def _gather(self) -> tuple[list[Values], bool]:
         """The records of the next seconds, and whether they are the last."""
-        records: list[StepRecord] = []
+        records: list[Values] = []
         until = time.monotonic() + _GATHER_SECONDS
         while (left := until - time.monotonic()) > 0:
             try:
@@ -80,15 +84,10 @@ def _open(uri: str, experiment: str, fingerprint: str) -> tuple[Any, str]:
     return client, str(run.info.run_id)
 
 
-def _send(client: Any, run_id: str, records: Sequence[StepRecord]) -> None:
+def _send(client: Any, run_id: str, records: Sequence[Values]) -> None:
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    metrics = [
-        Metric(name, float(value), now, record.step)
-        for record in records
-        for name, value in asdict(record).items()
-        if value is not None and name not in ("step", "expected_steps")
-    ]
+    metrics = [Metric(name, float(value), now, step) for step, numbers in records for name, value in numbers.items()]
     for start in range(0, len(metrics), _CALL_LIMIT):
         client.log_batch(run_id, metrics=metrics[start : start + _CALL_LIMIT])

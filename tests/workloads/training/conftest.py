@@ -19,7 +19,7 @@ from workloads.models.spec import ModelSpec
 from workloads.training.communicator import Alone
 from workloads.training.job import Job, run_job
 from workloads.training.listener import Listener, Unheard
-from workloads.training.loop import Ending
+from workloads.training.rollcall import CatchUp, Ending, News
 from workloads.training.spec import TrainingSpec
 from workloads.training.stage import training_work
 
@@ -144,11 +144,22 @@ class ThreadMember:
     def __init__(self, group: ThreadGroup, rank: int) -> None:
         self.rank, self.size, self._group = rank, group.size, group
 
+    lasting = False
+
+    def meet(self, progress: int) -> CatchUp | None:
+        return CatchUp(0, self.rank != 0)
+
     def sum(self, tensor: torch.Tensor) -> None:
         self._group.exchange(self.rank, tensor, lambda given: torch.stack(given).sum(0))
 
-    def copy_from_first(self, tensor: torch.Tensor) -> None:
-        self._group.exchange(self.rank, tensor, lambda given: given[0])
+    def copy(self, tensor: torch.Tensor, source: int = 0) -> None:
+        self._group.exchange(self.rank, tensor, lambda given: given[source])
+
+    def news(self) -> News:
+        return News()
+
+    def leave(self) -> None: ...
+    def end(self, how: Ending) -> None: ...
 
 
 def run_in_threads(job: Job, size: int, listener: Callable[[int], Listener] | None = None) -> list[Ending | BaseException]:

@@ -1,5 +1,6 @@
 """Checkpoints: whole or absent, the newest whole one is found, old ones go."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ from workloads.training.checkpoint import (
     CheckpointStore,
     Content,
     LoopState,
+    near_store,
     restore_random_state,
     with_random_state,
 )
 from workloads.training.job import Job
 from workloads.training.optimizer import create_state, make_optimizer, optimizer_tensors, restore_optimizer
+from workloads.training.retention import Retention
 from workloads.training.spec import TrainingSpec
 
 
@@ -129,3 +132,83 @@ def test_the_optimizer_comes_back_and_refuses_another_models() -> None:
     assert all(torch.equal(saved[name], tensor) for name, tensor in optimizer_tensors(again, other).items())
     with pytest.raises(ArtifactError, match="lacks step"):
         restore_optimizer(*fresh(3), saved)
+
+
+def test_a_manifest_that_was_cut_is_passed_over_with_a_note(job: Job) -> None:
+    checkpoints = job.checkpoints()
+    checkpoints.save(_content(4))
+    manifest = Path(checkpoints.save(_content(8)).location.path) / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:40])
+    notes: list[str] = []
+    found = checkpoints.newest(notes.append)
+    assert found is not None
+    assert found.state.step == 4
+    assert "manifest" in notes[0]
+
+
+def test_every_cut_of_a_checkpoint_in_the_making_is_seen(job: Job, store: ArtifactStore) -> None:
+    """Whatever files of a checkpoint are there, and however much of each: without all of them it is none."""
+    job.checkpoints().save(_content(4))
+    whole = Path(job.checkpoints().save(_content(8)).location.path)
+    files = {file.name: file.read_bytes() for file in whole.iterdir()}
+    for name, data in files.items():
+        for part in (None, data[: len(data) // 2], b""):
+            if part is None:
+                (whole / name).unlink()
+            else:
+                (whole / name).write_bytes(part)
+            found = job.checkpoints().newest(lambda _: None)
+            assert found is not None
+            assert found.state.step == 4, name
+            (whole / name).write_bytes(data)
+    found = job.checkpoints().newest(pytest.fail)
+    assert found is not None
+    assert found.state.step == 8
+
+
+def test_the_newest_of_a_step_or_before(job: Job) -> None:
+    checkpoints = replace(job.checkpoints(), retention=Retention(last=3))
+    for step in (4, 8, 12):
+        checkpoints.save(_content(step))
+    steps = [found.state.step for most in (3, 4, 11, 99) if (found := checkpoints.newest(pytest.fail, most))]
+    assert steps == [4, 4, 8, 12]
+    checkpoints.drop_after(4)
+    found = checkpoints.newest(pytest.fail)
+    assert found is not None
+    assert found.state.step == 4
+
+
+def test_the_best_outlives_the_newest(job: Job, store: ArtifactStore) -> None:
+    checkpoints = replace(job.checkpoints(), retention=Retention(last=1, best=1))
+    for step, loss in ((4, 3.0), (8, 2.0), (12, 2.5), (16, 2.6)):
+        content = _content(step)
+        checkpoints.save(replace(content, state=replace(content.state, heldout=loss)))
+    assert [a.manifest.counts["step"] for a in store.artifacts("checkpoint")] == [8, 16]
+
+
+def test_on_this_machines_disk_first_and_then_in_the_durable_store(job: Job, store: ArtifactStore, tmp_path: Path) -> None:
+    near = ArtifactStore(str(tmp_path / "near"))
+    checkpoints = replace(job.checkpoints(), near=near)
+    durable = checkpoints.save(_content(4))
+    durable.verify()
+    checkpoints.save_near(_content(6))
+    assert [a.manifest.counts["step"] for a in store.artifacts("checkpoint")] == [4]
+    assert [a.manifest.counts["step"] for a in near.artifacts("checkpoint")] == [6]
+    found = checkpoints.newest(pytest.fail)
+    assert found is not None
+    assert found.state.step == 6
+    file = found.folder / WEIGHTS
+    file.write_bytes(b"cut")
+    notes: list[str] = []
+    found = checkpoints.newest(notes.append)
+    assert found is not None
+    assert (found.state.step, len(notes)) == (4, 1)
+    checkpoints.forget_near()
+    assert not list(near.artifacts("checkpoint"))
+    assert job.checkpoints().newest(pytest.fail) is not None
+
+
+def test_a_store_far_away_has_one_on_this_machines_disk(job: Job) -> None:
+    assert job.checkpoints().near is None
+    assert replace(job, spec=job.spec.model_copy(update={"local_checkpoint_every": 5})).checkpoints().near is not None
+    assert near_store(ArtifactStore("a")).uri != near_store(ArtifactStore("b")).uri

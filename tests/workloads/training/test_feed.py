@@ -6,6 +6,7 @@ import torch
 
 from cluster.artifacts import Artifact, ArtifactStore
 from tests.workloads.training.conftest import LENGTH, make_tokens
+from workloads.training.feed import _documents
 from workloads.training.job import Job, TokenCounts, open_feed
 from workloads.training.loss import IGNORED
 
@@ -53,3 +54,18 @@ def test_without_held_out_rows_there_is_nothing_to_measure(store: ArtifactStore,
     feed = open_feed(job, TokenCounts.of(none), none.local_folder(), CPU)
     assert feed.heldout_rows(5) == 0
     assert not list(feed.heldout_batches(0, 1, 5, 2))
+
+
+def test_documents_are_numbered_within_a_row_and_end_with_token_0() -> None:
+    found = _documents(torch.tensor([[5, 0, 7, 8, 0], [0, 0, 3, 4, 5]]))
+    assert found.tolist() == [[0, 0, 1, 1, 1], [0, 1, 2, 2, 2]]
+
+
+def test_a_step_that_was_read_ahead_is_the_same(job: Job, tokens: Artifact) -> None:
+    ahead, fresh = (open_feed(job, TokenCounts.of(tokens), tokens.local_folder(), CPU) for _ in range(2))
+    for step in (3, 4, 5, 4):
+        fresh._ahead.clear()
+        for one, other in zip(ahead.batches(step, 0, 1), fresh.batches(step, 0, 1), strict=True):
+            assert torch.equal(one.inputs, other.inputs)
+            assert torch.equal(one.targets, other.targets)
+            assert one.digest == other.digest

@@ -1,14 +1,13 @@
 """A run that was stopped, broken or resized and goes on: equal to the bit where it must be, each row exactly once."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from cluster.artifacts import Artifact, ArtifactStore
-from cluster.errors import ArtifactError, StorageError, TrainingError
+from cluster.errors import ArtifactError, StorageError
 from tests.workloads.training.conftest import QUICK, make_job, make_tokenizer, make_tokens, run_in_threads
 from workloads.training.checkpoint import LEDGER, METRICS, OPTIMIZER, WEIGHTS, Checkpoint, CheckpointStore, Content
 from workloads.training.job import Job, TokenCounts, open_feed
@@ -103,6 +102,21 @@ def test_broken_and_resumed_equals_undisturbed_to_the_bit(job: Job, elsewhere: J
     _assert_exactly_once(job)
 
 
+def test_a_run_goes_on_from_its_machines_own_disk_where_that_is_newer(
+    store: ArtifactStore, tokens: Artifact, tokenizer: Artifact, elsewhere: Job
+) -> None:
+    job = make_job(store, tokens, tokenizer, QUICK.model_copy(update={"checkpoint_every": 8, "local_checkpoint_every": 3}))
+    run_in_threads(elsewhere, 1)
+    run_in_threads(job, 1, lambda _: Meddler(fail=7))
+    assert _last(job).state.step == 6
+    assert list(store.artifacts("checkpoint")) == []
+    assert run_in_threads(job, 1) == ["finished"]
+    assert _bytes(job) == _bytes(elsewhere)
+    near = job.checkpoints().near
+    assert near is not None
+    assert not list(near.artifacts("checkpoint"))
+
+
 def test_a_run_that_is_resized_reads_every_row_once_and_learns_the_same(job: Job, elsewhere: Job) -> None:
     run_in_threads(elsewhere, 1)
     run_in_threads(job, 3, lambda _: Meddler(stop=3))
@@ -154,19 +168,16 @@ def test_a_finished_run_does_nothing_when_run_again(job: Job) -> None:
     assert _bytes(job) == before
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint(
-    store: ArtifactStore, tokens: Artifact, tokenizer: Artifact
-) -> None:
-    wild = make_job(store, tokens, tokenizer, QUICK.model_copy(update={"learning_rate": 1.0, "clip": 0.0}))
-    run_in_threads(wild, 1, lambda _: Meddler(stop=1))
-    poisoned = _last(wild)
-    weights = {name: torch.full_like(weight, float("nan")) for name, weight in poisoned.weights().items()}
-    content = Content(replace(poisoned.state, step=3), weights, poisoned.optimizer(), [], poisoned.lines(LEDGER))
-    wild.checkpoints().save(content)
-    (ending,) = run_in_threads(wild, 1)
-    assert isinstance(ending, TrainingError)
-    assert "learning_rate" in str(ending)
-    assert _last(wild).state.step == 3
+def test_a_checkpoint_of_spoilt_weights_is_left_for_the_one_before(job: Job) -> None:
+    run_in_threads(job, 1, lambda _: Meddler(stop=5))
+    spoilt = _last(job)
+    weights = {name: torch.full_like(weight, float("nan")) for name, weight in spoilt.weights().items()}
+    job.checkpoints().save(Content(spoilt.state, weights, spoilt.optimizer(), spoilt.lines(METRICS), spoilt.lines(LEDGER)))
+    meddler = Meddler()
+    assert run_in_threads(job, 1, lambda _: meddler) == ["finished"]
+    assert "rolled back to step 4" in meddler.notes[-1]
+    assert all(torch.isfinite(weight).all() for weight in _last(job).weights().values())
+    _assert_exactly_once(job)
 
 
 @pytest.mark.parametrize("size", [1, 2])

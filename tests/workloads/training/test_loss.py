@@ -55,3 +55,14 @@ def test_large_logits_stay_finite() -> None:
     loss = summed_cross_entropy(hidden * 1e4, weight, targets, 8)
     assert torch.isfinite(loss)
     assert all(torch.isfinite(gradient).all() for gradient in torch.autograd.grad(loss, (hidden, weight)))
+
+
+def test_z_loss_enters_the_gradient_and_not_the_value() -> None:
+    hidden, weight, targets = _inputs()
+    normaliser = torch.logsumexp(hidden @ weight.t(), dim=1)
+    wanted = plain_cross_entropy(hidden, weight, targets) + 0.1 * (normaliser[targets != IGNORED] ** 2).sum()
+    found = summed_cross_entropy(hidden, weight, targets, 7, z_loss=0.1)
+    assert found.item() == pytest.approx(plain_cross_entropy(hidden, weight, targets).item(), rel=1e-5)
+    gradients = (torch.autograd.grad(each, (hidden, weight)) for each in (found, wanted))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

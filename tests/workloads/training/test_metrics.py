@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cluster.errors import ResourceError
-from workloads.training.metrics import StepRecord, bits_per_character, goodput, peak_flops, shortest, training_curve
+from workloads.training.metrics import StepRecord, bits_per_character, peak_flops, shortest, training_curve
 from workloads.training.precision import Precision, choose_precision, has_native_bf16
 
 
@@ -62,10 +62,3 @@ def test_bf16_is_taken_where_the_hardware_has_it_and_refused_elsewhere() -> None
     assert choose_precision("auto", cpu).name == "f32"
     with pytest.raises(ResourceError, match=r"no bf16 arithmetic; .*; set `training\.precision: auto`"):
         choose_precision("bf16", cpu)
-
-
-def test_goodput_counts_only_time_that_stands_since_the_driver_began() -> None:
-    assert goodput(seconds=90.0, seconds_before=30.0, elapsed=120.0) == 0.5
-    assert goodput(seconds=30.0, seconds_before=30.0, elapsed=10.0) == 0.0
-    assert goodput(seconds=10.0, seconds_before=30.0, elapsed=10.0) == 0.0  # an older checkpoint had to serve
-    assert goodput(seconds=10.0, seconds_before=0.0, elapsed=0.0) == 1.0

@@ -33,8 +33,14 @@ def test_cosine_is_half_way_down_in_the_middle() -> None:
     assert learning_rate(spec, 100, 100) == pytest.approx(0.1 * PEAK)
 
 
+def test_linear_falls_by_the_same_amount_each_step() -> None:
+    spec = _spec(schedule="linear", final_share=0.2)
+    assert learning_rate(spec, 55, 100) == pytest.approx(PEAK * (0.2 + 0.8 * 0.5))
+    assert learning_rate(spec, 100, 100) == pytest.approx(0.2 * PEAK)
+
+
 @given(
-    schedule=st.sampled_from(["wsd", "cosine", "constant"]),
+    schedule=st.sampled_from(["wsd", "cosine", "linear", "constant"]),
     total=st.integers(1, 500),
     warmup=st.integers(0, 60),
     share=st.floats(0, 0.9),

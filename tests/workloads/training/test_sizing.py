@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from pydantic import ValidationError
 
-from workloads.training.sizing import GROW_SECONDS, LOOK_SECONDS, SHRINK_SECONDS, Limits, Sizer, Stand, next_size
+from workloads.training.sizing import GROW_SECONDS, LOOK_SECONDS, SHRINK_SECONDS, Change, Limits, Sizer, Stand, next_size
 from workloads.training.spec import TrainingSpec
 
 LIMITS = Limits(1, 4)
@@ -40,14 +40,14 @@ def test_it_shrinks_soon_and_grows_late() -> None:
     sizer = cluster.sizer()
     assert sizer.change(3) is None
     cluster.time += SHRINK_SECONDS
-    assert sizer.change(3) == 2
+    assert sizer.change(3) == Change(2)
     cluster.stand = Stand(1, 0)
     cluster.time += LOOK_SECONDS
     assert sizer.change(2) is None
     cluster.time += GROW_SECONDS - 1
     assert sizer.change(2) is None
     cluster.time += 1
-    assert sizer.change(2) == 3
+    assert sizer.change(2) == Change(3)
 
 
 def test_what_comes_and_goes_changes_nothing() -> None:
@@ -70,18 +70,18 @@ def test_workers_without_room_become_as_few_as_fit_but_not_at_once(free: int, si
     cluster.time += GROW_SECONDS - 1
     assert sizer.change(3, placed=False) is None
     cluster.time += 1
-    assert sizer.change(3, placed=False) == size
+    assert sizer.change(3, placed=False) == (size and Change(size))
 
 
 def test_a_machine_that_is_told_to_go_moves_the_run_once() -> None:
     cluster = Cluster(Stand(0, 0, frozenset({"a"})))
     sizer = cluster.sizer(Limits(2, 2))
-    assert sizer.change(2) == 2
+    assert sizer.change(2) == Change(2, frozenset({"a"}))
     cluster.time += 10
     assert sizer.change(2) is None
     cluster.stand = Stand(0, 0, frozenset({"b"}))
     cluster.time += 10
-    assert sizer.change(2) == 2
+    assert sizer.change(2) == Change(2, frozenset({"b"}))
 
 
 def test_a_run_of_fixed_size_never_changes() -> None:

@@ -11,6 +11,7 @@ from tests.workloads.training.conftest import LENGTH, TINY, VOCABULARY, ThreadGr
 from workloads.models.architecture import build_decoder, decoder_config
 from workloads.training.communicator import Alone, Communicator
 from workloads.training.loss import IGNORED
+from workloads.training.objective import NextTokenLoss
 from workloads.training.optimizer import create_state, make_optimizer
 from workloads.training.precision import Precision
 from workloads.training.spec import TrainingSpec
@@ -36,7 +37,7 @@ def _step(
     model = build_decoder(decoder_config(TINY, VOCABULARY, LENGTH), seed=0)
     optimizer = make_optimizer(model, TrainingSpec())
     create_state(model, optimizer)
-    result = OptimizerStep(model, optimizer, group, F32, clip, loss_chunk=10).run(batches, 1e-2, signals)
+    result = OptimizerStep(NextTokenLoss(model, F32, chunk=10), optimizer, group, clip).run(batches, 1e-2, signals)
     return result, [parameter.detach().clone() for parameter in model.parameters()]
 
 
