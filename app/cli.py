@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from app.commands import artifacts, cluster, corpus, endpoint, models, project, recovery, run, status
+from app.commands import artifacts, cluster, corpus, endpoint, models, plan, project, recovery, run, status, tune
 from cluster.entry import exit_status
 
 Command = Callable[[argparse.Namespace], None]
@@ -13,7 +13,7 @@ Command = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run one verb; the exit status for the shell (0 done, 1 failed, 2 the user can mend it, 130 stopped)."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = build_parser().parse_args(corpus.with_action(given))
+    options = build_parser().parse_args(plan.with_action(corpus.with_action(given)))
     command: Command = options.command
     return exit_status(lambda: command(options))
 
@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="hanlin", description="From a company's own Chinese text to its own served language model."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for group in (project, run, status, corpus, artifacts, models, endpoint, cluster, recovery):
+    for group in (project, run, status, plan, tune, corpus, artifacts, models, endpoint, cluster, recovery):
         group.add_verbs(verbs)
     return parser
 

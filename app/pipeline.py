@@ -9,8 +9,10 @@ from app.recipe import Recipe
 from app.registry.registry import open_registry
 from app.registry.revision import Revision
 from cluster.artifacts import Artifact
+from cluster.capacity import current_room
 from cluster.config import RecipeFile
 from cluster.observe.progress import Reporter
+from cluster.room import Room
 from cluster.session import session
 from cluster.stage import StageContext, open_context
 from workloads.models.size import describe
@@ -90,6 +92,21 @@ def _begin(recipe: Recipe, context: StageContext) -> None:
     cost = describe(recipe.model, vocabulary, recipe.tokens.sequence_length, recipe.training.micro_batch)
     context.reporter.note("model_planned", preset=recipe.model.preset, vocabulary=vocabulary, **cost.facts())
     context.before_work()
+    if not recipe.training.gpus_per_worker:  # what a GPU holds its worker knows, and refuses
+        _require_memory(recipe, current_room())
+
+
+def _require_memory(recipe: Recipe, room: Room) -> None:
+    """Raises ResourceError, before any text is read, where no machine could hold a worker of the training."""
+    import torch
+
+    from workloads.training.fit import memory_of, require_fit
+
+    vocabulary, length = recipe.tokenizer.vocab_size, recipe.tokens.sequence_length
+    known = [int(each.get("memory", 0)) for each in room.total]  # a private session's is what was free when it started
+    available = max([memory_of(torch.device("cpu")), *known])
+    micro = min(recipe.training.micro_batch, recipe.training.global_batch)
+    require_fit(lambda rows: describe(recipe.model, vocabulary, length, rows), micro, available, "the largest machine")
 
 
 def _register(recipe: Recipe, model: Artifact, evaluation: Artifact, context: StageContext) -> Revision:

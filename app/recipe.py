@@ -10,6 +10,7 @@ from workloads.evaluation.spec import EvaluationSpec
 from workloads.models.spec import ModelSpec
 from workloads.serving.spec import ServingSpec
 from workloads.tokenizer.spec import TokenizerSpec, TokensSpec
+from workloads.training.planning.tune_spec import TuneSpec
 from workloads.training.spec import TrainingSpec
 
 
@@ -21,6 +22,7 @@ class Recipe(RunSpec):
     tokens: TokensSpec = TokensSpec()
     model: ModelSpec = ModelSpec()
     training: TrainingSpec = TrainingSpec()
+    tune: TuneSpec = TuneSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     registry: RegistrySpec = RegistrySpec()
     serving: ServingSpec = ServingSpec()

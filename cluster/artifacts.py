@@ -222,4 +222,5 @@ _MADE_BY: Mapping[Kind, str] = {
     "checkpoint": "python -m workloads.training RECIPE",
     "model": "python -m workloads.training RECIPE",
     "evaluation": "python -m workloads.evaluation RECIPE",
+    "law": "hanlin plan fit RECIPE",
 }

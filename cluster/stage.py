@@ -40,6 +40,7 @@ class RecipeOutline(RunSpec):
     tokens: object = None
     model: object = None
     training: object = None
+    tune: object = None
     evaluation: object = None
     registry: object = None
     serving: object = None

@@ -11,6 +11,7 @@ import pytest
 from app.pipeline import Outcome, context_of, run_pipeline
 from app.recipe import load_recipe
 from app.summary import outcome_tables, sparkline
+from cluster.errors import ResourceError
 from cluster.observe.progress import SilentReporter, Value
 from cluster.session import Session
 from workloads.corpus.demo import write_demo_corpus
@@ -104,6 +105,15 @@ def test_a_second_run_does_nothing_says_so_and_imports_nothing_heavy(folder: Pat
     assert done.stdout.startswith("Nothing to do: every stage of ")
     assert done.stdout.endswith("imported []\n"), "seconds of imports are no part of doing nothing"
     assert {path: path.stat().st_size for path in (folder / "runs").rglob("*")} == before
+
+
+def test_what_no_machine_can_hold_is_refused_before_any_text_is_read(
+    folder: Path, ray_session: Session, tmp_path: Path
+) -> None:
+    overrides = ["model.layers=400", "model.hidden_size=8192", "model.intermediate_size=32768", f"store={tmp_path / 'runs'}"]
+    with pytest.raises(ResourceError, match=r"the largest machine has .*; take a smaller `model\.preset`"):
+        run(folder, overrides)
+    assert not list((tmp_path / "runs").rglob("manifest.json"))
 
 
 def test_a_curve_is_drawn_in_the_width_it_is_given() -> None:

@@ -17,6 +17,8 @@ VERBS = {
     "doctor": {"--folder", "--port"},
     "demo-corpus": {"folder", "--seed", "--documents"},
     "run": {"recipe", "--set", "--address", "--cpus"},
+    "plan": {"budget", "fit"},
+    "tune": {"recipe", "--set", "--address", "--cpus", "--json"},
     "corpus": {"run", "preview", "plan", "train-quality", "train-perplexity", "why", "remove"},
     "tokenizer": {"recipe", "--set", "--address", "--cpus"},
     "train": {"recipe", "--set", "--address", "--cpus", "--resume"},
@@ -55,6 +57,24 @@ def test_a_verb_keeps_its_arguments(verb: str) -> None:
 
 def test_no_verb_is_without_a_place_in_the_contract() -> None:
     assert set(verbs()) == set(VERBS)
+
+
+def test_plan_keeps_its_arguments() -> None:
+    actions = _choices(verbs()["plan"])
+    budget = {
+        "recipe",
+        "--set",
+        "--gpu-hours",
+        "--hours",
+        "--by",
+        "--serving-memory",
+        "--tokens",
+        "--gpu",
+        "--mfu",
+        "--machines",
+    }
+    assert budget | {"--price", "--epochs", "--json"} <= _words(actions["budget"])
+    assert {"recipe", "--set", "--address", "--cpus", "--widths", "--ladder-tokens"} <= _words(actions["fit"])
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])

@@ -1,0 +1,1 @@
+"""`hanlin plan` and `hanlin tune` behind their arguments: what they ask, and how the answers are shown."""
