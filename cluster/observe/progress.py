@@ -89,10 +89,6 @@ class StageTracking:
         self._stages: dict[str, StageState] = {}
         self._lock = threading.RLock()
 
-    @property
-    def told_anything(self) -> bool:
-        return bool(self._stages)
-
     def start(self, stage: str, unit: str, total: int = 0) -> None:
         with self._lock:
             self._stages[stage] = StageState(stage, unit, total, time.monotonic())

@@ -49,8 +49,10 @@ class StatusReporter(StageTracking):
         self._inner, self._file, self._run = inner, store / FOLDER / f"{run}.json", run
         self._started, self._pid, self._host = time.time(), os.getpid(), socket.gethostname()
         self._notes: list[tuple[str, Mapping[str, Value]]] = []
+        self.works = False  # a run with nothing to do leaves what the last one wrote
 
     def start(self, stage: str, unit: str, total: int = 0) -> None:
+        self.works = True
         super().start(stage, unit, total)
         self._inner.start(stage, unit, total)
 
@@ -93,7 +95,8 @@ def shared_status(inner: Reporter, store: Location, run: str) -> Iterator[Report
     def work() -> None:
         while not ended.wait(_WRITE_SECONDS):
             with suppress(HanlinError):
-                reporter.write()
+                if reporter.works:
+                    reporter.write()
 
     thread = threading.Thread(target=work, name="hanlin-status", daemon=True)
     thread.start()
@@ -102,7 +105,7 @@ def shared_status(inner: Reporter, store: Location, run: str) -> Iterator[Report
     finally:
         ended.set()
         thread.join()
-        if reporter.told_anything:
+        if reporter.works:
             with suppress(HanlinError):
                 reporter.write(ended=True)
 

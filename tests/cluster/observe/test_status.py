@@ -56,7 +56,7 @@ def test_a_run_in_progress_is_seen_by_another_clock(store: ArtifactStore) -> Non
     assert stage.eta_seconds is not None
 
 
-def test_a_run_that_told_nothing_leaves_nothing(store: ArtifactStore) -> None:
-    with shared_status(SilentReporter(), store.root, "mine"):
-        pass
+def test_a_run_with_nothing_to_do_leaves_nothing(store: ArtifactStore) -> None:
+    with shared_status(SilentReporter(), store.root, "mine") as reporter:
+        reporter.finish("corpus", "already done")
     assert read_statuses(store.root) == []
