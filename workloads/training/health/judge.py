@@ -12,6 +12,8 @@ Recent = tuple[tuple[float, float], ...]
 
 _DEVIATIONS = 1.4826  # of the median absolute deviation: a standard deviation of normal noise
 _SMALLEST_SPREAD = 0.01  # of the median: on rows learnt by heart the noise is next to nothing
+_LEAST_LOSS, _LEAST_LOG_NORM = 0.05, 0.1  # the least spreads of the two: nats, and of the logarithm
+_BY_HEART = 0.1  # nats: no text that is new is foretold so well; what is learnt by heart leaps about by orders of magnitude
 _LEAST_SHARE = 0.25  # of the window must be there before a spike can be told
 
 
@@ -35,8 +37,11 @@ def judge(spec: HealthSpec, recent: Recent, loss: float, norm: float) -> Verdict
         return Verdict("gradient is no number")
     if not spec.spike_score or len(recent) < _LEAST_SHARE * spec.window:
         return Verdict()
-    loss_score = robust_score(loss, [each for each, _ in recent])
-    norm_score = robust_score(math.log(max(norm, 1e-30)), [math.log(max(each, 1e-30)) for _, each in recent], spread=0.1)
+    losses, norms = [each for each, _ in recent], [math.log(max(each, 1e-30)) for _, each in recent]
+    if median(losses) < _BY_HEART:
+        return Verdict()
+    loss_score = robust_score(loss, losses, _LEAST_LOSS)
+    norm_score = robust_score(math.log(max(norm, 1e-30)), norms, _LEAST_LOG_NORM)
     score = max(loss_score, norm_score)
     if score < spec.spike_score:
         return Verdict(score=score)

@@ -49,6 +49,14 @@ def test_the_score_is_that_of_the_definition() -> None:
 def test_rows_learnt_by_heart_have_no_spread_and_no_spikes() -> None:
     flat: Recent = ((0.01, 1e-4),) * 16
     assert judge(SPEC, flat, 0.0105, 1.2e-4).good
+    assert judge(SPEC, flat, 0.9, 5.0).good
+    assert not judge(SPEC, flat, math.nan, 1.0).good
+
+
+def test_a_small_rise_is_no_spike_however_still_it_was_before() -> None:
+    still: Recent = ((2.0, 0.5),) * 16
+    assert judge(SPEC, still, 2.4, 0.5).good
+    assert judge(SPEC, still, 2.6, 0.5).reason == "loss spike"
 
 
 def test_a_steady_fall_has_no_spikes() -> None:
