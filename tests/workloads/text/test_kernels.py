@@ -46,6 +46,7 @@ CLEAN = st.lists(st.text(st.one_of(st.sampled_from(_SIGNS), st.characters(exclud
         "x \n y",
         "\u3000\t",
         "e\u200b\u0301",
+        "\U000e0000甲\U000e01ef",
     ]
 )
 def test_normalising_a_column(texts: list[str]) -> None:

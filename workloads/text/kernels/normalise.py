@@ -12,6 +12,7 @@ from workloads.text.kernels.compiled import compiled
 NEWLINE, RETURN, INVISIBLE, BLANK, WIDE_SPACE, WIDE, OPENING, CHINESE, COMPOSING, ODD, MARK, WIDE_COLON = (
     1 << bit for bit in range(12)
 )
+_SELECTORS = range(0xE0000, 0xE01F0)  # the odd signs beyond the letters of Unicode
 _FULL_WIDTH = 0xFEE0  # from a full-width form to its ASCII character
 _LINE_FEED, _SPACE = 10, 32
 
@@ -34,6 +35,7 @@ def kinds() -> Table:
         (WIDE_COLON, "："),
     ):
         mark(table, pattern, bit)
+    table[_SELECTORS.start : _SELECTORS.stop] |= ODD
     table[composing()] |= COMPOSING
     return table
 
