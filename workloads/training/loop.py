@@ -7,34 +7,31 @@ furthest, and do again what broke: an update is made by all of them or by none.
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from transformers import PreTrainedModel
 
-from cluster.errors import HanlinError
 from workloads.models.folder import named_weights
 from workloads.training.carried import Carried, Pending
-from workloads.training.checkpoint import CheckpointStore, Content, LoopState, restore_random_state, with_random_state
+from workloads.training.checkpoint import CheckpointStore, LoopState, restore_random_state, with_random_state
 from workloads.training.clock import TimedGroup
 from workloads.training.communicator import Communicator
 from workloads.training.feed import Feed
 from workloads.training.health.care import Care
 from workloads.training.health.guard import Guard
 from workloads.training.health.judge import remembered
+from workloads.training.keeper import Keeper
 from workloads.training.listener import Listener
 from workloads.training.metrics import Meter, Reading, StepRecord, bits_per_character, peak_flops
 from workloads.training.optimizer import optimizer_tensors
 from workloads.training.order import LedgerLine
-from workloads.training.placement import whole
 from workloads.training.precision import Precision
 from workloads.training.prepare import prepare
 from workloads.training.resume import resume
 from workloads.training.rollcall import TORN, CatchUp, Ended, Ending, PeerLost
 from workloads.training.run_folder import RunFolder
-from workloads.training.saver import Saver
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
 from workloads.training.spec import TrainingSpec
 from workloads.training.step import Signals, StepResult
@@ -71,10 +68,8 @@ class Run:
         self._step, self._optimizer = prepare(model, course.spec, self._group, precision)
         self._planner = Planner(course.spec, course.limit)
         self._guard = Guard(course.spec.health, course.folder, self._group)
-        self._saver = Saver(course.checkpoints)
-        self._care = Care(
-            self._guard, course.feed, course.checkpoints, self._group, self._step, self._saver, self._attempt, listener
-        )
+        self._keeper = Keeper(course.spec, course.checkpoints, model, self._optimizer, self._group, listener)
+        self._care = Care(self._guard, course.feed, course.checkpoints, self._group, self._step, self._keeper, listener)
         self._meter = Meter()
         self._metrics: list[str] = []
         self._ledger: list[str] = []
@@ -84,9 +79,7 @@ class Run:
         self._whole = True  # False while another's state is on its way into ours
         self._last_step: float | None = None  # when it was done, until the next is
         self._met = False  # since the last step
-        self._failure: HanlinError | None = None
         self._heldout: float | None = None
-        self._saved = -1
         self.state = LoopState(world_size=group.size, total_steps=self._planner.total_at_start())
 
     def train(self) -> Ending:
@@ -97,7 +90,7 @@ class Run:
         try:
             return self._train()
         finally:
-            self._saver.close()
+            self._keeper.close()
 
     def _train(self) -> Ending:
         self._load()
@@ -110,7 +103,7 @@ class Run:
                 part = self._meet
             except Ended as ended:
                 return ended.how
-        self._raise_failure()
+        self._keeper.raise_failure()
         assert self._ending is not None
         return self._ending
 
@@ -127,7 +120,7 @@ class Run:
         resumed = resume(self._model, self._optimizer, checkpoints, self._group, self.state, note, at_most)
         self._whole = True
         self.state = replace(resumed.state, world_size=self._group.size)
-        self._metrics, self._ledger, self._saved = resumed.metrics, resumed.ledger, self.state.step
+        self._metrics, self._ledger, self._keeper.saved = resumed.metrics, resumed.ledger, self.state.step
         self._model.train()
         self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
 
@@ -177,7 +170,7 @@ class Run:
         self._tell(pending)
         self._pending = None
         if pending.result.applied:  # a row of bad steps may come from the weights: they must not take the place of good ones
-            self._save_where_due()
+            self._keeper.save_where_due(self.state, self._metrics, self._ledger)
         self._heed(pending.result.signals)
 
     def _compute(self) -> Pending | None:
@@ -198,9 +191,9 @@ class Run:
         if signals.stop:
             self._ending = "stopped"
         elif signals.leave:
-            self._save()
+            self._keeper.save(self.state, self._metrics, self._ledger)
             if self._leaves() or not self._group.lasting:
-                self._settle()
+                self._keeper.settle(self.state.finished)
                 self._group.leave()
                 self._ending = "left"
         if self._ending is None and (signals.leave or signals.meet):
@@ -212,10 +205,10 @@ class Run:
     def _end(self) -> None:
         """Nobody but who leaves goes before the last checkpoint is there, whoever may be lost while it is written."""
         if self._ending is not None and self._ending != "left":
-            self._save()
-            self._settle()
+            self._keeper.save(self.state, self._metrics, self._ledger)
+            self._keeper.settle(self.state.finished)
             self._group.sum(torch.zeros(1, device=self._course.feed.device))
-            if self._failure is None:
+            if self._keeper.failure is None:
                 self._group.end(self._ending)
         self._over = True
 
@@ -238,7 +231,7 @@ class Run:
         state, patience = self.state, self._spec.stop_when_flat
         flat = patience is not None and state.waiting >= patience
         total = self._planner.total(state.step, state.seconds, state.first_seconds, flat, state.total_steps)
-        stop = self._failure is not None or self._listener.stop_wanted()
+        stop = self._keeper.failure is not None or self._listener.stop_wanted()
         return Signals(stop, leave, meet, total)
 
     def _advance(self, result: StepResult) -> None:
@@ -315,56 +308,3 @@ class Run:
             wait=reading.wait,
             workers=self._group.size,
         )
-
-    def _save_where_due(self) -> None:
-        near = self._spec.local_checkpoint_every
-        if self.state.step % self._spec.checkpoint_every == 0:
-            self._save()
-        elif near and self.state.step % near == 0:
-            self._save(near_only=True)
-        if self._group.rank == 0 and self._failure is None:
-            self._attempt(self._tell_saved)
-
-    def _save(self, near_only: bool = False) -> None:
-        """Begin to write a checkpoint (rank 0). A failure is kept and raised once all processes have stopped."""
-        if self._saved == self.state.step:
-            return
-        weights, optimizer = whole(named_weights(self._model)), whole(optimizer_tensors(self._model, self._optimizer))
-        if self._group.rank != 0 or self._failure is not None:
-            if not near_only and not self._group.lasting:  # else it may yet be the first one, and have to write this
-                self._saved = self.state.step
-            return
-        content = Content(
-            with_random_state(self.state),
-            weights,
-            optimizer,
-            self._metrics,
-            self._ledger,
-        )
-        with self._clock.within("checkpoint"):
-            self._attempt(lambda: self._saver.save(content, near_only))
-        self._saved = self.state.step if not near_only else self._saved
-
-    def _settle(self) -> None:
-        """Wait for the last checkpoint to be committed (rank 0)."""
-        if self._group.rank != 0 or self._failure is not None:
-            return
-        self._attempt(self._saver.wait)
-        self._attempt(self._tell_saved)
-        if self.state.finished and self._failure is None:
-            self._course.checkpoints.forget_near()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    def _tell_saved(self) -> None:
-        for step in self._saver.written():
-            self._listener.saved(step)
-
-    def _attempt(self, work: Callable[[], object]) -> None:
-        """What the surroundings fail to do ends the run at the next step, in all processes."""
-        try:
-            work()
-        except HanlinError as error:
-            self._failure = self._failure or error

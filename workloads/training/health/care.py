@@ -3,7 +3,6 @@
 Every process takes part alike; the first one reads and writes.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 from workloads.training.checkpoint import CheckpointStore
@@ -11,15 +10,13 @@ from workloads.training.communicator import Communicator, share_json
 from workloads.training.feed import Feed
 from workloads.training.health.guard import BadStep, Guard
 from workloads.training.health.suspects import rows_without_losses, suspect_rows
+from workloads.training.keeper import Keeper
 from workloads.training.listener import Listener
 from workloads.training.prepare import Step
-from workloads.training.saver import Saver
-
-Attempt = Callable[[Callable[[], object]], None]
 
 
 class Care:
-    """`attempt` does what may fail with the surroundings and ends the run where it does."""
+    """What may fail with the surroundings is attempted by the keeper, which ends the run where it does."""
 
     def __init__(
         self,
@@ -28,12 +25,11 @@ class Care:
         checkpoints: CheckpointStore,
         group: Communicator,
         step: Step,
-        saver: Saver,
-        attempt: Attempt,
+        keeper: Keeper,
         listener: Listener,
     ) -> None:
         self._guard, self._feed, self._checkpoints, self._group = guard, feed, checkpoints, group
-        self._step, self._saver, self._attempt, self._listener = step, saver, attempt, listener
+        self._step, self._keeper, self._listener = step, keeper, listener
 
     def refuse(self, bad: BadStep) -> int | None:
         """Leave a step out; the step of the checkpoint to go back to, or None to go on after it.
@@ -47,7 +43,7 @@ class Care:
         if target is not None:
             start = max(target, self._guard.span_to_pass(bad))
             self._guard.pass_over(start, bad.step, lambda step: rows_without_losses(step, self._feed))
-        self._attempt(self._guard.write)
+        self._keeper.attempt(self._guard.write)
         if self._group.rank == 0:
             self._listener.incident("bad_step" if target is None else "roll_back", bad.told(target))
         return target
@@ -59,11 +55,11 @@ class Care:
         return shared if isinstance(shared, int) else None
 
     def _find(self, bad: BadStep) -> int | None:
-        self._attempt(self._saver.wait)
+        self._keeper.wait()
         damaged = partial(self._listener.incident, "checkpoint_damaged")
         checkpoint = self._checkpoints.newest(damaged, self._guard.span_to_pass(bad))
         if checkpoint is None or checkpoint.state.step > bad.step:
             return None
         step = checkpoint.state.step
-        self._attempt(lambda: self._checkpoints.drop_after(step))
+        self._keeper.attempt(lambda: self._checkpoints.drop_after(step))
         return step
