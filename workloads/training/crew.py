@@ -92,6 +92,7 @@ class Crew:
         return None
 
     def placed(self) -> bool:
+        self._begun = self._begun or self._roll.stand().begun  # the last look may be a while ago
         return self._begun
 
     def done(self, seconds: float) -> bool:

@@ -1,6 +1,7 @@
 """`hanlin tune`: a tiny search on real trials; done once, shown again, gone on with after a loss."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def test_a_search_finds_the_rate_that_learns_and_is_done_once(tmp_path: Path, ra
     store = ArtifactStore(context.store.uri)
     for artifact in (make_tokens(store, rows=160), make_tokenizer(store)):
         store.set_ref("tiny", artifact)
+    before = signal.getsignal(signal.SIGINT)
     folder = find_or_search(recipe, context)
+    assert signal.getsignal(signal.SIGINT) is before, "Ctrl-C is heard by what runs next"
     result = json.loads(storage.read_bytes(folder / RESULT))
     trials = result["trials"]
     assert len(trials) == 4

@@ -6,7 +6,10 @@ last stretch; which trials there are is drawn in trials.py, and what Ray Tune ke
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,10 +67,23 @@ def search(jobs: Sequence[Job], rows: int, spec: TuneSpec, folder: Location, nam
     )
     _reporters[name] = reporter
     try:
-        grid = _tuner(trainable, jobs, rows, spec, folder, name).fit()
+        with _signals_given_back():
+            grid = _tuner(trainable, jobs, rows, spec, folder, name).fit()
     finally:
         del _reporters[name]
     return _outcomes(grid, len(jobs))
+
+
+@contextmanager
+def _signals_given_back() -> Iterator[None]:
+    """Ray Tune takes Ctrl-C and SIGUSR1 for itself and keeps them: what runs next would never hear of them."""
+    taken = (signal.SIGINT, signal.SIGUSR1) if threading.current_thread() is threading.main_thread() else ()
+    before = {each: signal.getsignal(each) for each in taken}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _tuner(trainable: Any, jobs: Sequence[Job], rows: int, spec: TuneSpec, folder: Location, name: str) -> Tuner:
