@@ -25,8 +25,8 @@ from cluster.errors import AddressError, Interrupted, ResourceError, TokenError,
 from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
-_STORE_BYTES_PER_CPU, _LEAST_STORE_BYTES = 128 << 20, 256 << 20  # for what tasks at work take and give; more spills to disk
-_SPILLING_PROCESSES = 2  # that write, and as many that read back; 45 MB each, and Ray's own choice is 4
+_STORE_BYTES_PER_CPU, _LEAST_STORE_BYTES = 64 << 20, 128 << 20  # for what tasks at work take and give; more spills to disk
+_SPILLING_PROCESSES = 1  # that writes, and one that reads back; 45 MB each, and Ray's own choice is 4
 
 
 @dataclass(frozen=True)
