@@ -124,6 +124,7 @@ def _unreachable(address: str) -> AddressError:
 
 def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
     environment.default_to(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0", **environment.SERVE_PATIENCE)
+    environment.default_to(ARROW_DEFAULT_MEMORY_POOL="system")  # of workers: others keep what was freed (cluster/memory.py)
     environment.python_first_on_path()  # a submitted job's `python` is looked up there
     use_token(secrets.token_hex(32))
     import ray

@@ -17,6 +17,7 @@ from ray.exceptions import RayError
 
 from cluster.artifacts import Artifact
 from cluster.manifest import FileEntry, Manifest
+from cluster.memory import give_back
 from cluster.storage import locate
 from workloads.tokenizer.documents import HELDOUT, TRAIN, open_part, parts_of
 from workloads.tokenizer.encoding import Encoder, TokenType, load_encoder
@@ -116,6 +117,7 @@ def _group(sizes: list[int], path: str) -> list[Unit]:
 
 @ray.remote(num_cpus=1, num_returns=3)
 def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType, Mixture], unit: Unit) -> tuple[object, ...]:
+    give_back()
     manifest, tokenizer_json, dtype, mixture = shared
     encoder = _loaded(tokenizer_json, dtype)
     slices = [_encode_slice(encoder, mixture, unit, table) for table in _slices(Artifact(locate(uri), manifest), unit)]
