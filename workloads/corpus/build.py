@@ -102,10 +102,11 @@ def _read_and_clean(found: Found, cleaning: Cleaning, progress: Progress) -> tup
     if not spec.remove_boilerplate and not spec.calibrate.rules.given():
         return read_clean_blocks(tasks, limits, cleaning, progress.read), ()
     blocks = read_blocks(tasks, limits, progress.read)
-    progress.at("counting lines")
     if spec.remove_boilerplate:
+        progress.at("counting lines")
         cleaning = replace(cleaning, recurring=find_recurring(blocks, spec.recurring_share, spec.recurring_documents))
-    progress.at("calibrating")
+    if spec.calibrate.rules.given():
+        progress.at("calibrating")
     calibrated = calibrate(blocks, spec, cleaning.recurring, cleaning.models)
     progress.at("cleaning")
     return clean_blocks(blocks, replace(cleaning, own=by_source(calibrated)), progress.cleaned), calibrated

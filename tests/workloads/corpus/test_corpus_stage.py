@@ -242,7 +242,8 @@ def test_the_reports(raw: Path, context: StageContext) -> None:
     assert "invalid bytes" in page
     assert 'href="timings.html"' in page
     steps = json.loads(artifact.read("timings.json"))["steps"]
-    assert [step["step"] for step in steps] == ["preparing", "reading", "deduplicating", "writing"]
+    names = ["preparing", "reading", "counting lines", "cleaning", "deduplicating", "writing"]
+    assert [step["step"] for step in steps] == names
     assert all(step["whole"] and step["peak_bytes"] > step["driver_bytes"] > 0 for step in steps)
     assert "deduplicating" in artifact.read("timings.html").decode()
 
