@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from workloads.corpus.dedup.cards import CARD
@@ -39,3 +41,10 @@ def test_all_that_is_marked_passes_and_few_others(documents: int) -> None:
 def test_nothing_marked_lets_nothing_pass() -> None:
     cards, bands = keys_of(0, 1)
     assert passing(mark(bits_for(0, BANDS), cards, bands), *keys_of(100, 2)) == 0
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=40), st.lists(st.integers(0, 2**64 - 1), max_size=40))
+def test_a_bitmap_passes_all_that_it_has_seen(left: list[int], right: list[int]) -> None:
+    bands = [np.array(keys, np.uint64).reshape(-1, 1) for keys in (left, right)]
+    bitmap = join_marks(*(mark(16, np.zeros(0, CARD), each) for each in bands))
+    assert marked(bitmap, np.array(left + right, np.uint64)).all()
