@@ -33,8 +33,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "adamw wsd, z-loss": {"z_loss": 1e-4},
     "muon wsd, double rate": {"optimizer": "muon", "learning_rate": 6e-3},
     "16 rows": _LARGE,
-    "2 to 16 rows": {**_LARGE, "growth": {"first_batch": 2, "batch_steps": 60}},
-    "16 rows, 32 to 255 tokens": {**_LARGE, "growth": {"first_length": 32, "length_steps": 60}},
+    "2 to 16 rows": {**_LARGE, "growth": {"first_batch": 2, "batch_steps": 30}},
+    "16 rows, 32 to 255 tokens": {**_LARGE, "growth": {"first_length": 32, "length_steps": 30}},
 }
 
 
