@@ -49,11 +49,13 @@ def packed_attention(
         return output, weights
     rows, heads, length, width = query.shape
     shared = heads // key.shape[1]
-    flat = [
+    queries, keys, values = (
         each.to(value.dtype).repeat_interleave(repeats, dim=1).transpose(1, 2).reshape(rows * length, heads, width)
         for each, repeats in ((query, 1), (key, shared), (value, shared))
-    ]
-    packed = varlen_attn(*flat, cu_seq_lens_q, cu_seq_lens_q, length, length, scale=scaling, window_size=_BACKWARD)
+    )
+    packed = varlen_attn(
+        queries, keys, values, cu_seq_lens_q, cu_seq_lens_q, length, length, scale=scaling, window_size=_BACKWARD
+    )
     assert isinstance(packed, torch.Tensor)
     return packed.view(rows, length, heads, width), None
 
