@@ -74,20 +74,22 @@ class Gate:
             self._leave(size, tenant)
 
     async def _enter(self, size: Size, tenant: Tenant, seconds_left: float | None) -> None:
-        if self._next() is None and self._fits(size) and tenant.may_run(self._running.get(tenant, 0)):
+        if self._next() is None and self._fits(size) and tenant.may_run(self._running.get(tenant, 0), size.slots):
             self._take(size, tenant)
             return
         self._require_short_wait(tenant, seconds_left)
         entry = _Waiting(size, tenant)
+        self._got.setdefault(tenant, self._least())
         self._waiting.setdefault(tenant, deque()).append(entry)
         self._let_in()
         try:
             await entry.turn
         except asyncio.CancelledError:
-            if entry.turn.done() and not entry.turn.cancelled():
-                self._leave(size, tenant)
-            else:
+            if entry.turn.cancelled():
                 self._forget(entry)
+                self._let_in()
+            else:
+                self._leave(size, tenant)
             raise
 
     def _require_short_wait(self, tenant: Tenant, seconds_left: float | None) -> None:
@@ -115,6 +117,9 @@ class Gate:
     def _let_in(self) -> None:
         while (tenant := self._next()) is not None:
             entry = self._waiting[tenant][0]
+            if entry.turn.cancelled():  # its client left and its task has yet to say so
+                self._forget(entry)
+                continue
             if not self._fits(entry.size):
                 return  # a larger one is not overtaken for ever by smaller ones
             self._take(entry.size, tenant)
@@ -122,8 +127,9 @@ class Gate:
             entry.turn.set_result(None)
 
     def _next(self) -> Tenant | None:
-        ready = [tenant for tenant in self._waiting if tenant.may_run(self._running.get(tenant, 0))]
-        return min(ready, key=lambda each: (each.limits.priority, self._got.get(each, self._least())), default=None)
+        running = self._running
+        ready = [each for each, queue in self._waiting.items() if each.may_run(running.get(each, 0), queue[0].size.slots)]
+        return min(ready, key=lambda each: (each.limits.priority, self._got[each], running.get(each, 0)), default=None)
 
     def _fits(self, size: Size) -> bool:
         """A request that is larger than all the room is let in alone."""
@@ -131,13 +137,13 @@ class Gate:
         return fits or not self._slots
 
     def _take(self, size: Size, tenant: Tenant) -> None:
-        self._got[tenant] = max(self._got.get(tenant, 0.0), self._least()) + size.tokens
+        self._got[tenant] = self._got.get(tenant, self._least()) + size.tokens
         self._slots, self._tokens = self._slots + size.slots, self._tokens + size.tokens
         self._running[tenant] = self._running.get(tenant, 0) + size.slots
 
     def _least(self) -> float:
         """What the tenant with the fewest tokens got, of those that are there: one that comes does not bring a credit."""
-        return min((got for got in self._got.values()), default=0.0)
+        return min(self._got.values(), default=0.0)
 
     def _leave(self, size: Size, tenant: Tenant) -> None:
         self._slots, self._tokens = self._slots - size.slots, self._tokens - size.tokens
@@ -149,7 +155,10 @@ class Gate:
         self._let_in()
 
     def _forget(self, entry: _Waiting) -> None:
-        entries = self._waiting[entry.tenant]
+        """Take an entry out of the queue, unless it is out already."""
+        entries = self._waiting.get(entry.tenant, deque())
+        if entry not in entries:
+            return
         entries.remove(entry)
         if not entries:
             del self._waiting[entry.tenant]

@@ -27,9 +27,9 @@ class Tenant:
         """Count tokens of a prompt or an answer."""
         self._bucket.take(tokens)
 
-    def may_run(self, running: int) -> bool:
-        """Whether one more answer may be generated beside so many."""
-        return not self._concurrency or running < self._concurrency
+    def may_run(self, running: int, more: int) -> bool:
+        """Whether so many more answers may be generated beside those; a request for more than the limit goes alone."""
+        return not self._concurrency or not running or running + more <= self._concurrency
 
     def places(self, slots: int) -> int:
         """How many of a revision's slots the tenant can have."""
