@@ -15,9 +15,9 @@ from typing import Any
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
-from app.gateway.cache.cache import CACHE_HEADER, ResponseCache, Status
+from app.gateway.cache.cache import ResponseCache
 from app.gateway.cache.key import answer_key
-from app.gateway.cache.note import note_hit
+from app.gateway.cache.note import Status, cache_header, note
 from app.gateway.cache.shared import SharedAnswers
 from app.gateway.failures import error_body
 from app.gateway.job import Job
@@ -64,34 +64,38 @@ class Service:
         self.admission = Admission(settings.limits, settings.gateways, upstream.stats)
         kept = settings.cache
         shared = SharedAnswers(kept.redis, kept.redis_seconds) if kept.redis and kept.megabytes else None
-        self.cache = ResponseCache((kept.megabytes << 20) // 2, shared, self.metrics.looked_up)
+        self.cache = ResponseCache((kept.megabytes << 20) // 2, shared)
         self._ongoing = 0
 
     async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
         """The HTTP answer to a job. Nothing is sent before the first text is there, so that errors until then have their
         own status."""
-        caller, scored = current_caller(), _wants_scores(job)
-        answer = self.cache.answer(self._key(body, job, caller), lambda: self._generate(endpoint, body, job, caller))
-        events = until(caller.deadline, answer.events())
+        events, scored = self.answering(endpoint, body, job), _wants_scores(job)
         headers = {REVISION_HEADER: job.served.revision}
         if not body.stream:
             whole = await _collect(events, job, shape, scored)
-            self._told(answer.status, endpoint, body, job, headers)
-            return JSONResponse(whole, headers=headers)
+            return JSONResponse(whole, headers=headers | cache_header())
         first = await anext(events)
-        self._told(answer.status, endpoint, body, job, headers)
+        headers |= cache_header() | {"Cache-Control": "no-cache"}
         lines = _lines(first, events, body, job, shape, scored)
-        return StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    def answering(self, endpoint: str, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
+        """The pieces of all answers of a job as they come: kept ones, or those of a generation, counted and timed."""
+        caller = current_caller()
+
+        def tell(status: Status) -> None:
+            self.metrics.looked_up(status)
+            note(status, endpoint, body.model, job.served)
+
+        key = self._key(body, job, caller)
+        answer = self.cache.answer(key, lambda: self._generate(endpoint, body, job, caller), tell)
+        return until(caller.deadline, answer.events())
 
     def hit_again(self, endpoint: str, revision: str) -> None:
         """Count an answer that the shortcut gave."""
         self.metrics.looked_up("hit")
         self.metrics.answered(endpoint, 200, revision)
-
-    def _told(self, status: Status, endpoint: str, body: SamplingBody, job: Job, headers: dict[str, str]) -> None:
-        headers[CACHE_HEADER] = status
-        if status == "hit":
-            note_hit(endpoint, body.model, job.served)
 
     def _key(self, body: SamplingBody, job: Job, caller: Caller) -> str | None:
         kept = self.settings.cache
@@ -103,8 +107,8 @@ class Service:
         """Ask the replicas, once there is a place for it."""
         async with self.admission.place(job, caller) as tenant:
             requests = tuple(replace(each, priority=tenant.limits.priority) for each in job.requests)
-            job = replace(job, requests=requests)
-            async with aclosing(_Timer(endpoint, job, self).watch(self._events(body, job))) as events:
+            ours = replace(job, requests=requests)
+            async with aclosing(_Timer(endpoint, ours, self).watch(self._events(body, ours))) as events:
                 async for event in events:
                     tenant.use(event[1].tokens)
                     yield event

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import httpx
 
-from app.gateway.cache.cache import CACHE_HEADER
+from app.gateway.cache.note import CACHE_HEADER
 from app.gateway.http import create_app
 from app.gateway.limits.guard import TIMEOUT_HEADER
 from app.gateway.service import REVISION_HEADER, Service

@@ -6,27 +6,26 @@ Not for which requests have a certain answer (key.py) nor for HTTP (shortcut.py,
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Literal
 
 from app.gateway.cache.flight import Flight, Source
 from app.gateway.cache.memory import Memory
+from app.gateway.cache.note import Status
 from app.gateway.cache.recording import Event, Recording
 from app.gateway.cache.shared import SharedAnswers
 from cluster.errors import OverloadedError, UserError
 from cluster.observe.logs import event
 
 _LOG = logging.getLogger(__name__)
-CACHE_HEADER = "x-hanlin-cache"
-Status = Literal["hit", "miss", "joined", "off"]
 Generate = Callable[[], Source]
+Tell = Callable[[Status], None]
 
 
 class ResponseCache:
-    """What one gateway knows. `lookup` is told of every request's outcome once it is certain."""
+    """What one gateway knows."""
 
-    def __init__(self, most_bytes: int, shared: SharedAnswers | None, lookup: Callable[[Status], None]) -> None:
+    def __init__(self, most_bytes: int, shared: SharedAnswers | None) -> None:
         self._memory: Memory[bytes] = Memory(most_bytes)
-        self._shared, self._lookup = shared, lookup
+        self._shared = shared
         self._flights: dict[str, _Shared] = {}
 
     @property
@@ -38,9 +37,10 @@ class ResponseCache:
     def entries(self) -> int:
         return len(self._memory)
 
-    def answer(self, key: str | None, generate: Generate) -> "Answer":
-        """The answer of that name; `generate` makes it where nobody has it. None: no other request has the same."""
-        return Answer(self, key, generate)
+    def answer(self, key: str | None, generate: Generate, tell: Tell) -> "Answer":
+        """The answer of that name; `generate` makes it where nobody has it. None: no other request has the same. `tell` is
+        told how it is answered once that is certain: when the first event is there."""
+        return Answer(self, key, generate, tell)
 
     def kept(self, key: str) -> Recording | None:
         found = self._memory.get(key)
@@ -76,9 +76,6 @@ class ResponseCache:
             event(_LOG, "shared_answer_unreadable", logging.WARNING, key_digest=key)
             return None
 
-    def told(self, status: Status) -> None:
-        self._lookup(status)
-
 
 class _Shared:
     """A flight with the name it is for, and whether its answer was `found` in the second level."""
@@ -101,11 +98,10 @@ class _Shared:
 
 
 class Answer:
-    """One request's way to its answer. `status` is certain once the first event is there."""
+    """One request's way to its answer."""
 
-    def __init__(self, cache: ResponseCache, key: str | None, generate: Generate) -> None:
-        self._cache, self._key, self._generate = cache, key, generate
-        self.status: Status = "off"
+    def __init__(self, cache: ResponseCache, key: str | None, generate: Generate, tell: Tell) -> None:
+        self._cache, self._key, self._generate, self._tell = cache, key, generate, tell
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The events of the answer. Where a generation that this request had joined fails before anything came of it, the
@@ -139,10 +135,6 @@ class Answer:
                 if begun or joined is None or failures > _MOST_FAILURES or isinstance(error, _SAME_FOR_ALL):
                     raise
                 event(_LOG, "generation_taken_over", logging.WARNING, reason=type(error).__name__)
-
-    def _tell(self, status: Status) -> None:
-        self.status = status
-        self._cache.told(status)
 
 
 _MOST_FAILURES = 2

@@ -54,11 +54,11 @@ class Shortcut:
         note, copy = Note(), Copy()
 
         async def send_on(message: Message) -> None:
-            if note.served is not None:
+            if body.digest and note.status == "hit":
                 copy.take(message)
             await send(message)
 
-        token = current_note.set(note if body.digest else None)
+        token = current_note.set(note)
         try:
             await self._app(scope, body.receive, send_on)
         finally:

@@ -25,9 +25,10 @@ class Counted:
 
 
 async def ask(cache: ResponseCache, key: str, generate: Counted) -> tuple[str, str]:
-    answer = cache.answer(key, generate)
+    told: list[str] = []
+    answer = cache.answer(key, generate, told.append)
     text = "".join([piece.text async for _, piece in answer.events()])
-    return answer.status, text
+    return told[0], text
 
 
 async def until_stored(shared: SharedAnswers, key: str) -> None:
@@ -37,7 +38,7 @@ async def until_stored(shared: SharedAnswers, key: str) -> None:
 
 def gateway(server: RedisServer) -> tuple[ResponseCache, SharedAnswers]:
     shared = SharedAnswers(server.address, 60)
-    return ResponseCache(1 << 20, shared, lambda status: None), shared
+    return ResponseCache(1 << 20, shared), shared
 
 
 def test_what_one_gateway_generated_another_finds(redis_server: RedisServer) -> None:
@@ -98,7 +99,7 @@ def test_a_server_that_accepts_and_says_nothing_holds_up_one_request_only() -> N
         silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         shared = SharedAnswers(f"redis://127.0.0.1:{port}/0", 60)
-        cache, generate = ResponseCache(1 << 20, shared, lambda status: None), Counted()
+        cache, generate = ResponseCache(1 << 20, shared), Counted()
         assert await ask(cache, "one", generate) == ("miss", "青石镇")
         assert shared.open_circuit
         assert await shared.get("two") is None
