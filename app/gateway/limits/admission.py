@@ -54,25 +54,25 @@ class Admission:
     def _gate(self, job: Job) -> Gate:
         app, capabilities = job.served.app, job.served.card.capabilities
         if app not in self._gates:
+            self._gates = {name: gate for name, gate in self._gates.items() if not gate.idle}  # a release leaves others unused
             self._gates[app] = Gate(self._room(capabilities.slots, capabilities), self._limits.longest_wait)
             self._looked[app] = 0.0
         if time.monotonic() - self._looked[app] > _LOOK_SECONDS:
+            self._looked = {name: when for name, when in self._looked.items() if name in self._gates}
             self._looked[app] = time.monotonic()
-            task = asyncio.create_task(self._look(app, capabilities))
+            task = asyncio.create_task(self._look(app, self._gates[app], capabilities))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
         return self._gates[app]
 
-    async def _look(self, app: str, capabilities: Capabilities) -> None:
-        """Ask how many places there are. Where nobody answers, what was known stays, and is forgotten once unused."""
+    async def _look(self, app: str, gate: Gate, capabilities: Capabilities) -> None:
+        """Ask how many places there are. Where nobody answers, or all copies sleep, what was known stays."""
         try:
             slots = (await self._stats(app)).slots
         except UnavailableError:
-            if self._gates[app].idle:
-                del self._gates[app], self._looked[app]
             return
         if slots:
-            self._gates[app].resize(self._room(slots, capabilities))
+            gate.resize(self._room(slots, capabilities))
 
     def _room(self, slots: int, capabilities: Capabilities) -> Size:
         mine = max(1, round(slots * self._share))
