@@ -178,15 +178,12 @@ def serve(kind: str) -> None:
         async def __call__(self, _: Any) -> str:
             return "ok"
 
-        async def pid(self) -> int:
-            return os.getpid()
-
     with session(cpus=2), tempfile.TemporaryDirectory() as folder:
         spec, facts = ServingSpec(port=free_port(), threads=1), dict[str, Any]()
         start_http(spec)
         body = ray_serve.deployment(Nothing, name="nothing", max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
-        handle = ray_serve.run(body.bind(), name="nothing", route_prefix="/nothing")
-        pids = {"nothing": handle.pid.remote().result()}
+        ray_serve.run(body.bind(), name="nothing", route_prefix="/nothing")
+        pids = {"nothing": pid_of("nothing")}
         if kind == "ours":
             facts["key"] = serve_model(spec, Path(folder))
             pids["gateway"] = pid_of("gateway")
@@ -222,7 +219,7 @@ def pid_of(deployment: str) -> int:
     """The process of a deployment's only replica, in this session."""
     from ray.util.state import list_actors
 
-    found = [each.pid for each in list_actors(filters=[("state", "=", "ALIVE")]) if f":{deployment}:" in each.class_name]
+    found = [each.pid for each in list_actors(filters=[("state", "=", "ALIVE")]) if each.class_name.endswith(f":{deployment}")]
     return int(found[0])
 
 

@@ -26,7 +26,7 @@ class ResponseCache:
     def __init__(self, most_bytes: int, shared: SharedAnswers | None) -> None:
         self._memory: Memory[bytes] = Memory(most_bytes)
         self._shared = shared
-        self._flights: dict[str, _Shared] = {}
+        self._flights: dict[str, _Generation] = {}
 
     @property
     def bytes(self) -> int:
@@ -46,24 +46,24 @@ class ResponseCache:
         found = self._memory.get(key)
         return None if found is None else Recording.from_bytes(found)
 
-    def flight(self, key: str) -> "_Shared | None":
+    def flight(self, key: str) -> "_Generation | None":
         return self._flights.get(key)
 
-    def lead(self, key: str, generate: Generate) -> "_Shared":
+    def lead(self, key: str, generate: Generate) -> "_Generation":
         """Begin the generation that others of that name join."""
-        self._flights[key] = shared = _Shared(self, key, generate)
-        return shared
+        self._flights[key] = generation = _Generation(self, key, generate)
+        return generation
 
-    def land(self, shared: "_Shared", answer: Recording | None) -> None:
+    def land(self, generation: "_Generation", answer: Recording | None) -> None:
         """A generation is over: nobody joins it any more, and a whole answer is kept."""
-        if self._flights.get(shared.key) is shared:
-            del self._flights[shared.key]
+        if self._flights.get(generation.key) is generation:
+            del self._flights[generation.key]
         if answer is None or not answer.whole:
             return
         packed = answer.to_bytes()
-        self._memory.put(shared.key, packed, len(packed))
-        if self._shared is not None and not shared.found:
-            self._shared.put(shared.key, packed)
+        self._memory.put(generation.key, packed, len(packed))
+        if self._shared is not None and not generation.found:
+            self._shared.put(generation.key, packed)
 
     async def find_shared(self, key: str) -> Recording | None:
         """What the second level has; an answer of a form that is not known counts as none."""
@@ -77,7 +77,7 @@ class ResponseCache:
             return None
 
 
-class _Shared:
+class _Generation:
     """A flight with the name it is for, and whether its answer was `found` in the second level."""
 
     def __init__(self, cache: ResponseCache, key: str, generate: Generate) -> None:
@@ -120,14 +120,14 @@ class Answer:
         failures = 0
         while True:
             joined = self._cache.flight(self._key)
-            shared = joined or self._cache.lead(self._key, self._generate)
+            generation = joined or self._cache.lead(self._key, self._generate)
             begun = False
             try:
-                with shared.flight.reading() as events:
+                with generation.flight.reading() as events:
                     async for each in events:
                         if not begun:
                             begun = True
-                            self._tell("joined" if joined else "hit" if shared.found else "miss")
+                            self._tell("joined" if joined else "hit" if generation.found else "miss")
                         yield each
                 return
             except Exception as error:
