@@ -216,11 +216,12 @@ def serve_model(spec: Any, folder: Path) -> str:
 
 
 def pid_of(deployment: str) -> int:
-    """The process of a deployment's only replica, in this session."""
-    from ray.util.state import list_actors
-
-    found = [each.pid for each in list_actors(filters=[("state", "=", "ALIVE")]) if each.class_name.endswith(f":{deployment}")]
-    return int(found[0])
+    """The process of a deployment's only replica, in the Ray session of this process."""
+    for process in psutil.Process().children(recursive=True):
+        title = process.name() if not process.cmdline() else process.cmdline()[0]
+        if title.startswith("ray::ServeReplica:") and title.partition(".")[0].endswith(f":{deployment}"):
+            return process.pid
+    raise RuntimeError(f"no replica of {deployment} runs here")
 
 
 if __name__ == "__main__":
