@@ -10,6 +10,8 @@ from starlette.types import Message, Receive, Scope
 
 _LONGEST_BODY = 256 << 10
 """Bytes of a request from which on it is not looked up: hashing would hold up others."""
+_MEANT = (b"content-type", b"content-encoding")
+"""Headers that say what a body means, beside our own."""
 _KEPT_HEADERS = (b"content-type", b"cache-control", b"x-hanlin-cache", b"x-hanlin-revision")
 
 
@@ -97,8 +99,8 @@ def _id_of(body: bytes) -> str:
 
 
 def _digest(scope: Scope, tenant: str, messages: Sequence[Message]) -> str:
-    kinds = [value for name, value in scope["headers"] if name in (b"content-type", b"content-encoding")]
-    named = hashlib.blake2b(repr((tenant, scope["path"], scope["query_string"], kinds)).encode(), digest_size=20)
+    headers = [(name, value) for name, value in scope["headers"] if name in _MEANT or name.startswith(b"x-hanlin-")]
+    named = hashlib.blake2b(repr((tenant, scope["path"], scope["query_string"], headers)).encode(), digest_size=20)
     for message in messages:
         named.update(message.get("body", b""))
     return named.hexdigest()
