@@ -8,7 +8,7 @@ from rich.table import Table
 
 from app.commands.arguments import Verbs, add_recipe, verb
 from app.gateway.limits.keys import SCOPES, ApiKey, KeyRing, new_key, utc_now
-from app.gateway.limits.keystore import read_keys, write_keys
+from app.gateway.limits.keystore import changing_keys, read_keys, write_keys
 from app.gateway.settings import keys_uri
 from app.recipe import load_recipe
 from cluster.errors import UserError
@@ -40,7 +40,8 @@ def _create(options: argparse.Namespace) -> None:
     now = utc_now()
     expires = now + _span(options.days, "--days", hours=24) if options.days else None
     key, shown = new_key(options.tenant, tuple(dict.fromkeys(options.scope)) or SCOPES, now, expires)
-    write_keys(uri, KeyRing(read_keys(uri).keys | {key.id: key}))
+    with changing_keys(uri) as ring:
+        write_keys(uri, KeyRing(ring.keys | {key.id: key}))
     _show_once(key, shown)
 
 
@@ -57,20 +58,22 @@ def _list(options: argparse.Namespace) -> None:
 
 def _revoke(options: argparse.Namespace) -> None:
     uri = _uri(options)
-    ring, key = _find(uri, options.key)
-    revoked = key.model_copy(update={"revoked": key.revoked or utc_now()})
-    write_keys(uri, KeyRing(ring.keys | {key.id: revoked}))
+    with changing_keys(uri) as ring:
+        key = _find(ring, options.key)
+        revoked = key.model_copy(update={"revoked": key.revoked or utc_now()})
+        write_keys(uri, KeyRing(ring.keys | {key.id: revoked}))
     print(f"the key {key.id} of {key.tenant} is withdrawn")
 
 
 def _rotate(options: argparse.Namespace) -> None:
     uri = _uri(options)
-    ring, key = _find(uri, options.key)
-    now = utc_now()
-    if (state := key.state(now)) != "good":
-        raise UserError(f"the key {key.id} is {state}", "a good key", "make a new one with `hanlin keys create`")
-    rotated, shown = key.rotated(now, _span(options.grace_hours, "--grace-hours", hours=1))
-    write_keys(uri, KeyRing(ring.keys | {key.id: rotated}))
+    grace, now = _span(options.grace_hours, "--grace-hours", hours=1), utc_now()
+    with changing_keys(uri) as ring:
+        key = _find(ring, options.key)
+        if (state := key.state(now)) != "good":
+            raise UserError(f"the key {key.id} is {state}", "a good key", "make a new one with `hanlin keys create`")
+        rotated, shown = key.rotated(now, grace)
+        write_keys(uri, KeyRing(ring.keys | {key.id: rotated}))
     _show_once(rotated, shown)
 
 
@@ -80,11 +83,10 @@ def _show_once(key: ApiKey, shown: str) -> None:
     print(shown)
 
 
-def _find(uri: str, key_id: str) -> tuple[KeyRing, ApiKey]:
-    ring = read_keys(uri)
+def _find(ring: KeyRing, key_id: str) -> ApiKey:
     if key_id not in ring.keys:
         raise UserError("there is no key of that id", f"known: {', '.join(ring.keys) or 'none'}", "see `hanlin keys list`")
-    return ring, ring.keys[key_id]
+    return ring.keys[key_id]
 
 
 def _span(count: float, option: str, hours: float) -> timedelta:

@@ -4,13 +4,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from app.gateway.limits.keys import ApiKey, KeyRing
 from cluster import storage
+from cluster.claim import claimed
 from cluster.config import Spec
 from cluster.errors import HanlinError, InputError, StorageError, UnavailableError
 from cluster.observe.logs import event
@@ -33,6 +35,14 @@ def read_keys(uri: str) -> KeyRing:
     except ValidationError as error:
         raise InputError(f"{place} is not a file of API keys", "what `hanlin keys create` writes", "restore it") from error
     return KeyRing({key.id: key for key in found.keys})
+
+
+@contextmanager
+def changing_keys(uri: str) -> Iterator[KeyRing]:
+    """The keys, for the block to write back; nobody else changes them meanwhile. Raises UserError where somebody does."""
+    base, mark, query = uri.partition("?")
+    with claimed(storage.locate(f"{base}.claim{mark}{query}"), f"the file of API keys {base}"):
+        yield read_keys(uri)
 
 
 def write_keys(uri: str, ring: KeyRing) -> None:
