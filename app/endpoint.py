@@ -28,6 +28,7 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     that was there before, a gateway that leads to another one by then. Raises ArtifactError where the model's bytes differ
     from what was registered, AddressError where the port is taken."""
     from app.gateway.serve import single_route, start_gateway, wait_ready
+    from app.gateway.settings import with_keys
     from workloads.serving.deploy import application_of, deploy_revision, deployed
 
     registry = open_registry(recipe.registry, context)
@@ -35,7 +36,7 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     model = registry.load(str(revision.number))
     context.before_work()
     context.reporter.start("endpoint", "")
-    spec = _with_files(recipe.serving, context)
+    spec = with_keys(_with_files(recipe.serving, context), context)
     with ExitStack() as ours:
         if application_of(revision.name) not in deployed():
             ours.callback(_leave, revision.name)

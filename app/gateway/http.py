@@ -12,8 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from app.gateway.cache.shortcut import Shortcut
 from app.gateway.failures import error_response, from_validation
 from app.gateway.job import chat_job, completion_job, render
+from app.gateway.limits.guard import Guard
+from app.gateway.limits.keystore import WatchedKeys
 from app.gateway.metrics import CONTENT_TYPE
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
 from app.gateway.schema import ChatBody, CompletionBody, TokenizeBody
@@ -34,8 +37,20 @@ def create_app(service: Service, lifespan: Lifespan | None = None, answer_id: bo
     _add_models(app, service)
     _add_health(app, service)
     _add_errors(app, service)
+    _add_protection(app, service)
     app.add_middleware(Tracked, answer_id=answer_id)
     return app
+
+
+def _add_protection(app: FastAPI, service: Service) -> None:
+    settings = service.settings
+
+    def refuse(error: HanlinError) -> Response:
+        return _counted(service, "other", error_response(error))
+
+    if settings.cache.megabytes:
+        app.add_middleware(Shortcut, service=service, most_bytes=(settings.cache.megabytes << 20) // 2)
+    app.add_middleware(Guard, keys=WatchedKeys(settings.keys) if settings.keys else None, refuse=refuse)
 
 
 def _add_answers(app: FastAPI, service: Service) -> None:
@@ -129,6 +144,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
                         service.metrics.set_engine(model, route.revision, await service.upstream.stats(route.app))
                 except (UnavailableError, TimeoutError):
                     event(_LOG, "engine_silent", logging.WARNING, model=model, revision=route.revision)
+        service.metrics.set_protection(service.cache.bytes, service.cache.entries, service.admission.waiting)
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
 

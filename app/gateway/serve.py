@@ -15,6 +15,7 @@ from app.gateway.board import GATEWAY_MEMORY, close_board, follow, open_board
 from app.gateway.http import create_app
 from app.gateway.routes import Route, Table
 from app.gateway.service import Service
+from app.gateway.settings import settings_of
 from app.gateway.upstream import ServeUpstream
 from cluster.errors import AddressError, UnavailableError
 from cluster.observe import logs
@@ -29,9 +30,9 @@ _POLL_SECONDS = 0.1
 class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
-    def __init__(self, request_seconds: float) -> None:
+    def __init__(self, spec: ServingSpec) -> None:
         logs.start("stderr")
-        self._service = Service(ServeUpstream(), request_seconds)
+        self._service = Service(ServeUpstream(), spec.request_timeout, settings_of(spec))
 
     def __serve_build_asgi_app__(self) -> Any:
         return create_app(self._service, self._lifespan, answer_id=False)  # Serve's proxy does
@@ -52,10 +53,11 @@ def start_gateway(spec: ServingSpec, routes: Table) -> str:
     """
     from ray import serve
 
+    settings_of(spec)  # before anything is started
     base_url = start_http(spec)
     open_board()
     if APP not in serve.status().applications:
-        serve.run(gateway_deployment(Gateway, spec).bind(spec.request_timeout), name=APP, route_prefix="/")
+        serve.run(gateway_deployment(Gateway, spec).bind(spec), name=APP, route_prefix="/")
     set_routes(routes)
     return base_url
 

@@ -6,6 +6,7 @@ import psutil
 from pydantic import Field, model_validator
 
 from cluster.config import Spec
+from workloads.serving.gateway_spec import CacheSpec, LimitsSpec
 
 
 class ServingSpec(Spec):
@@ -44,6 +45,8 @@ class ServingSpec(Spec):
     proxies: Literal["head", "every"] = Field(
         "head", description="which machines take HTTP requests; every: all with a copy, and the head, to survive any of them"
     )
+    cache: CacheSpec = CacheSpec()
+    limits: LimitsSpec = LimitsSpec()
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "ServingSpec":
@@ -63,6 +66,12 @@ class ServingSpec(Spec):
     def most_replicas(self) -> int:
         """Copies at the highest load."""
         return self.replicas if self.max_replicas is None else self.max_replicas
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether a request needs an API key."""
+        required = self.limits.require_keys
+        return self.host not in ("127.0.0.1", "localhost", "::1") if required is None else required
 
     @property
     def base_url(self) -> str:

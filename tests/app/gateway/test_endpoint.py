@@ -175,6 +175,31 @@ def test_a_client_that_leaves_frees_the_slot(served: Served) -> None:
     assert engine_stats(served.apps["1"]).running == 0
 
 
+def test_a_client_that_leaves_before_its_whole_answer_frees_the_slot(served: Served) -> None:
+    before = engine_stats(served.apps["1"])
+    body = LONG | {"stream": False, "temperature": 1}
+    with socket.create_connection(("127.0.0.1", served.spec.port)) as client:
+        data = json.dumps(body).encode()
+        head = (
+            f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        )
+        client.sendall(head.encode() + data)
+        until(lambda: engine_stats(served.apps["1"]).running == 1)
+    until(lambda: engine_stats(served.apps["1"]).cancelled == before.cancelled + 1)
+    assert engine_stats(served.apps["1"]).running == 0
+
+
+def test_a_kept_answer_asks_no_replica(served: Served) -> None:
+    body = {"model": "tiny", "messages": QUESTION, "max_tokens": 16, "temperature": 0}
+    found = [httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60) for _ in range(3)]
+    generated = engine_stats(served.apps["1"]).generated_tokens
+    found += [httpx.post(f"{served.url}/v1/chat/completions", json=body | {"stream": True}, timeout=60) for _ in range(3)]
+    assert [each.headers["x-hanlin-cache"] for each in found] == ["miss", *["hit"] * 5]
+    assert len({each.json()["choices"][0]["message"]["content"] for each in found[:3]}) == 1
+    assert all(each.text.endswith("data: [DONE]\n\n") for each in found[3:])
+    assert engine_stats(served.apps["1"]).generated_tokens == generated
+
+
 def test_a_stop_string_frees_the_slot(served: Served) -> None:
     text = served.client.completions.create(model="tiny", prompt="青石镇", max_tokens=60, temperature=0).choices[0].text
     stop = text[len(text) // 2 :][:3]
