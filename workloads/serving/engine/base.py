@@ -30,8 +30,18 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must be: any JSON object, JSON of a schema (`text` is the schema), or a whole match of a regular
+    expression (`text`). An answer ends where its grammar is fulfilled, or is cut by `max_new_tokens` before."""
+
+    kind: Literal["json_object", "json_schema", "regex"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again.
+    """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again; a grammar
+    counts them as the answer's beginning.
 
     `deadline` is seconds since the epoch (0: none). A smaller `priority` is admitted first. `origin` is the id of the HTTP
     request that this one belongs to, `traceparent` its place in a trace: for logs and traces alone.
@@ -47,6 +57,7 @@ class Request:
     resume_tokens: tuple[int, ...] = ()
     origin: str = ""
     traceparent: str = ""
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)
