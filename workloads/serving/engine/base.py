@@ -93,7 +93,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once."""
+    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, and whether
+    it holds answers to a grammar."""
 
     engine: str
     max_context: int
@@ -101,6 +102,7 @@ class Capabilities:
     slots: int
     device: str
     parameters: int
+    grammars: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,13 @@ class Engine(ABC):
                 f"this model's context holds {limit}, prompt and answer together",
                 "shorten the prompt",
                 param="prompt",
+            )
+        if request.grammar and not self.capabilities.grammars:
+            raise RequestError(
+                f"a grammar, which the engine {self.capabilities.engine} does not hold to",
+                "requests without one",
+                "serve this model with the engine torch",
+                param="response_format",
             )
         tokens = request.token_ids + request.resume_tokens
         if min(tokens) < 0 or max(tokens) >= self.capabilities.vocabulary:

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cluster.errors import RequestError
 from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
 from workloads.serving.engine.cache import SlotCache, Window
 from workloads.serving.engine.delivery import Stream
+from workloads.serving.engine.grammar import Constraint, masked
 from workloads.serving.engine.sampling import sample, uniforms
 
 
@@ -23,6 +25,7 @@ class Running:
     request: Request
     stream: Stream
     prompt: tuple[int, ...]
+    constraint: Constraint | None = None
     generated: list[int] = field(default_factory=list)
     prompt_scores: list[TokenScore] = field(default_factory=list)
     read: int = 0
@@ -40,12 +43,16 @@ class Running:
         """Take a sampled token; what to tell of it."""
         request = self.request
         prompt_scores, self.prompt_scores = tuple(self.prompt_scores), []
-        if token in request.stop_token_ids:
+        if token in request.stop_token_ids or (self.constraint is not None and self.constraint.over):
             return Chunk(prompt_scores=prompt_scores, finish="stop")
+        try:
+            whole = self.constraint is not None and self.constraint.take(token)
+        except RequestError as error:
+            return Chunk(prompt_scores=prompt_scores, finish="error", error=str(error))
         self.generated.append(token)
         full = len(self.generated) + len(request.resume_tokens) >= request.max_new_tokens
         full = full or len(self.prompt) + len(self.generated) >= max_context
-        finish: Finish | None = "length" if full else None
+        finish: Finish | None = "stop" if whole else "length" if full else None
         return Chunk((token,), (score,) if score else (), prompt_scores, finish)
 
 
@@ -122,7 +129,10 @@ class Batch:
         return self._tokens[: self.ready, None], positions, cache.window(0, positions, length)
 
     def choose(self, rows: slice, logits: Tensor) -> Tensor:
-        """Sample one token for each of these rows and set them up to be decoded next."""
+        """Sample one token for each of these rows, as their grammars allow, and set them up to be decoded next."""
+        constraints = {i: row.constraint for i, row in enumerate(self.rows[rows]) if row.constraint is not None}
+        if constraints:
+            logits = masked(logits, constraints)
         if self._any_drawn:
             numbers = torch.from_numpy(uniforms(self._seeds[rows], self._draws[rows])).to(self._device)
             ids = sample(logits, self._temperature[rows], self._top_p[rows], self._top_k[rows], numbers)

@@ -35,6 +35,7 @@ from workloads.serving.engine.batch import Batch, Running
 from workloads.serving.engine.cache import SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
+from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.sampling import score
 
 _LOG = logging.getLogger(__name__)
@@ -48,9 +49,10 @@ class TorchEngine(Engine):
         decoder = decoder or load_decoder(folder, _device(settings.device))
         context = min(settings.max_context or decoder.max_context, decoder.max_context)
         self.capabilities = Capabilities(
-            "torch", context, decoder.vocabulary, settings.slots, decoder.device.type, decoder.parameters
+            "torch", context, decoder.vocabulary, settings.slots, decoder.device.type, decoder.parameters, grammars=True
         )
         self._decoder, self._settings = decoder, settings
+        self._grammars = Grammars(folder, decoder.vocabulary)
         self._cache = SlotCache(settings.slots, context, decoder.device, decoder.dtype)
         self._batch = Batch(settings.slots, decoder.device)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -72,7 +74,8 @@ class TorchEngine(Engine):
         self.check(request)
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
-        running = Running(request, Stream(), request.token_ids + request.resume_tokens)
+        constraint = await asyncio.to_thread(self._grammars.start, request) if request.grammar else None
+        running = Running(request, Stream(), request.token_ids + request.resume_tokens, constraint)
         span = start_span("engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine)
         self._commands.put(lambda: self._enqueue(running))
         finished, tokens = False, 0
@@ -197,15 +200,17 @@ class TorchEngine(Engine):
         running = self._batch.rows[rows]
         scores = _scores(running, logits, ids)
         ended: list[tuple[str, Finish]] = []
+        told = 0
         for index, (row, token) in enumerate(zip(running, ids.tolist(), strict=True)):
             if not row.request.max_new_tokens:
                 chunk = Chunk(prompt_scores=tuple(row.prompt_scores), finish="length")
             else:
                 chunk = row.accept(token, scores.get(index), self.capabilities.max_context)
             self._outbox.put(row.stream, chunk)
+            told += len(chunk.token_ids)
             if chunk.finish:
                 ended.append((row.request.id, chunk.finish))
-        self._note(generated_tokens=len(running) - sum(finish == "stop" for _, finish in ended))
+        self._note(generated_tokens=told)
         for request_id, finish in ended:
             self._end(request_id, finish, told=True)
 
