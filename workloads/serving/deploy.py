@@ -109,7 +109,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         graceful_shutdown_timeout_s=spec.drain_seconds,
         health_check_period_s=5,
     )
-    settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
+    settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens, spec.prefix_mb)
     return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
 
 

@@ -107,7 +107,8 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the start, and what is there now. `busy_seconds` is time spent in steps."""
+    """Counters since the start, and what is there now. `busy_seconds` is time spent in steps. `prompt_tokens` were computed,
+    `reused_tokens` of prompts were not, since another prompt had begun with them."""
 
     running: int = 0
     waiting: int = 0
@@ -120,6 +121,7 @@ class Stats:
     failed: int = 0
     cancelled: int = 0
     busy_seconds: float = 0.0
+    reused_tokens: int = 0
 
     @staticmethod
     def together(parts: "Sequence[Stats]") -> "Stats":
@@ -138,13 +140,15 @@ class Unfinished:
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """`slots` requests at once of up to `max_context` tokens (0: the model's own); `threads` of the processor (0: torch's
-    default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step."""
+    default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step, `prefix_mb` the
+    megabytes (2^20 bytes) of what was read before and is kept for prompts that begin alike (0: none is kept)."""
 
     slots: int = 32
     max_context: int = 0
     threads: int = 0
     device: str = "auto"
     prefill_tokens: int = 512
+    prefix_mb: int = 64
 
 
 class Engine(ABC):

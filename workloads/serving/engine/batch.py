@@ -5,9 +5,11 @@ groups stay without gaps. Not for the model or the thread (torch_engine.py).
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cluster.errors import RequestError
@@ -36,6 +38,11 @@ class Running:
         return self.read + max(len(self.generated) - 1, 0)
 
     @property
+    def cached(self) -> tuple[int, ...]:
+        """The tokens in the cache."""
+        return (self.prompt[: self.read] + tuple(self.generated))[: self.length]
+
+    @property
     def unread(self) -> int:
         return len(self.prompt) - self.read
 
@@ -59,10 +66,11 @@ class Running:
 class Batch:
     """Up to `slots` rows."""
 
-    def __init__(self, slots: int, device: torch.device) -> None:
+    def __init__(self, slots: int, max_context: int, device: torch.device) -> None:
         self.rows: list[Running] = []
         self.ready = 0
-        self.slots = slots
+        self.slots, self._max_context = slots, max_context
+        self._others_turn = False
         self._device = device
         self._tokens = torch.zeros(slots, dtype=torch.long, device=device)
         self._positions = torch.zeros(slots, dtype=torch.long, device=device)
@@ -102,12 +110,19 @@ class Batch:
     def unread(self, budget: int) -> slice:
         """The rows whose prompts are read next: as many neighbours as fit padded into `budget` tokens, at least one.
 
-        A prompt longer than the budget is read alone, `budget` tokens at a time.
+        A prompt longer than the budget is read `budget` tokens at a time; every other time the shortest of those that wait
+        has the turn, so that neither keeps the other out.
         """
-        first, width, end = self.ready, 0, self.ready
+        waiting = range(self.ready, len(self.rows))
+        first = max(waiting, key=lambda row: self.rows[row].read)
+        if self.rows[first].unread > budget:
+            self._others_turn = not self._others_turn
+            if self._others_turn:
+                first = min(waiting, key=lambda row: self.rows[row].unread)
+        width, read, end = 0, 0, first
         for running in self.rows[first:]:
-            width = max(width, running.unread)
-            if end > first and width * (end - first + 1) > budget:
+            width, read = max(width, running.unread), max(read, running.read)
+            if end > first and (width * (end - first + 1) > budget or read + width > self._max_context):
                 break
             end += 1
         return slice(first, end)
@@ -146,11 +161,14 @@ class Batch:
         """These decoding rows have one token more in the cache."""
         self._positions[rows] += 1
 
-    def start_decoding(self, rows: slice) -> None:
-        """The next rows have read their prompts."""
-        for index in range(rows.start, rows.stop):
-            self._positions[index] = self.rows[index].read
-        self.ready = rows.stop
+    def start_decoding(self, rows: slice, cache: SlotCache) -> slice:
+        """These rows have read their prompts: they join those that decode. Where they are now."""
+        joined = slice(self.ready, self.ready + rows.stop - rows.start)
+        for target, source in zip(range(joined.start, joined.stop), range(rows.start, rows.stop), strict=True):
+            self._swap(source, target, cache)
+            self._positions[target] = self.rows[target].read
+        self.ready = joined.stop
+        return joined
 
     def _look(self) -> None:
         self._any_drawn = any(row.request.sampling.temperature > 0 for row in self.rows)
@@ -160,6 +178,19 @@ class Batch:
             return
         self.rows[target] = self.rows[source]
         cache.move(source, target, self.rows[source].length)
-        for numbers in (self._tokens, self._positions, self._temperature, self._top_p, self._top_k):
-            numbers[target] = numbers[source].clone()
-        self._seeds[target], self._draws[target] = self._seeds[source], self._draws[source]
+        for numbers in self._numbers:
+            numbers[target] = numbers[source]
+
+    def _swap(self, one: int, other: int, cache: SlotCache) -> None:
+        if one == other:
+            return
+        cache.swap(one, self.rows[one].length, other, self.rows[other].length)
+        self.rows[one], self.rows[other] = self.rows[other], self.rows[one]
+        for numbers in self._numbers:
+            numbers[[one, other]] = numbers[[other, one]]
+
+    @property
+    def _numbers(self) -> tuple[Tensor | NDArray[Any], ...]:
+        """What is kept of every row."""
+        held = (self._tokens, self._positions, self._temperature, self._top_p, self._top_k)
+        return (*held, self._seeds, self._draws)

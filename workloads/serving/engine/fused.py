@@ -117,8 +117,7 @@ class FusedDecoder:
         keys, values = cache.write_flat(index, turned[:, heads:], mixed[:, heads + kv_heads :], window)
         query = turned[:, :heads]
         if x.shape[0] == rows:
-            query = query.reshape(rows, kv_heads, group, size)
-            return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask).reshape(rows, heads * size)
+            return _attend_once(query.reshape(rows, kv_heads, group, size), keys, values, mask).view(rows, heads * size)
         width = x.shape[0] // rows
         query = query.reshape(rows, width, kv_heads, group, size).permute(0, 2, 3, 1, 4).flatten(2, 3)
         found = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
@@ -130,6 +129,15 @@ class FusedDecoder:
             return x * x.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()
         wide = x.float()
         return (wide * wide.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()).to(x.dtype)
+
+
+def _attend_once(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """Attention of one token of every row, query [rows, key heads, group, size], as two products of batches: torch's own kernel
+    gives such narrow queries half the speed (measured with 2 threads)."""
+    flat = query.flatten(0, 1)
+    mask = mask.expand(-1, query.shape[1], -1, -1).reshape(flat.shape[0], 1, -1)
+    scores = torch.baddbmm(mask, flat, keys.flatten(0, 1).transpose(1, 2), alpha=query.shape[-1] ** -0.5)
+    return torch.bmm(scores.softmax(-1), values.flatten(0, 1))
 
 
 def _read_weights(folder: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:

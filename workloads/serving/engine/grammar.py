@@ -22,8 +22,9 @@ from workloads.serving.engine.base import Grammar, Request
 _SPACE = r"[ \n\t]{0,16}"
 """Between two signs of JSON. Bounded: a model that is unsure would write blanks until its tokens are spent."""
 
-_LEXER_STATES = 20_000
-"""Most states of one answer's lexer, 1 to 2 kB each; llguidance's own limit is 250,000."""
+_LIMITS = {"max_lexer_states": 20_000, "step_lexer_fuel": 50_000, "verbose_errors": False}
+"""At most 40 MB and 50 ms of a processor for one answer's worst token, where llguidance allows 500 MB and a second (measured
+with `a{1000}{1000}`): everybody's step waits for it."""
 
 _END = "<|end of grammar|>"
 _PARAM = "response_format"
@@ -33,7 +34,8 @@ class Constraint:
     """The state of one answer. Used by the engine's thread alone once it runs."""
 
     def __init__(self, matcher: Any, tokenizer: Any, stop_token_ids: frozenset[int]) -> None:
-        self._matcher, self._ends, self._stops = matcher, tokenizer.eos_tokens, list(stop_token_ids)
+        self._matcher, self._ends = matcher, tokenizer.eos_tokens
+        self._stops = [token for token in stop_token_ids if 0 <= token < tokenizer.vocab_size]
         self._words = (tokenizer.vocab_size + 31) // 32
         self.over = False
 
@@ -69,15 +71,17 @@ class Grammars:
         if request.grammar is None:
             return None
         library = _library()
-        limits = library.LLParserLimits(max_lexer_states=_LEXER_STATES, verbose_errors=False)
+        limits = library.LLParserLimits(**_LIMITS)
         tokenizer = self._tokens(library)
         rules = _rules(library.LLMatcher, request.grammar)
         matcher = library.LLMatcher(tokenizer, rules, log_level=0, limits=limits)
+        constraint = Constraint(matcher, tokenizer, request.stop_token_ids)
+        constraint.allowed(self._vocabulary)  # the first step shows most grammars that are too large
         if matcher.is_error():
             raise _refusal(request.grammar, matcher.get_error())
         if not matcher.consume_tokens(list(request.resume_tokens)):
             raise RequestError("tokens to resume from that break the grammar", "the answer's own beginning", "", param=_PARAM)
-        return Constraint(matcher, tokenizer, request.stop_token_ids)
+        return constraint
 
     def _tokens(self, library: Any) -> Any:
         with self._lock:

@@ -36,6 +36,7 @@ from workloads.serving.engine.cache import SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
 from workloads.serving.engine.grammar import Grammars
+from workloads.serving.engine.prefixes import Prefixes
 from workloads.serving.engine.sampling import score
 
 _LOG = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class TorchEngine(Engine):
         self._decoder, self._settings = decoder, settings
         self._grammars = Grammars(folder, decoder.vocabulary)
         self._cache = SlotCache(settings.slots, context, decoder.device, decoder.dtype)
-        self._batch = Batch(settings.slots, decoder.device)
+        self._prefixes = Prefixes(self._cache, settings.prefix_mb << 20)
+        self._batch = Batch(settings.slots, context, decoder.device)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting: list[tuple[int, int, Running]] = []
         self._order = itertools.count()
@@ -151,6 +153,7 @@ class TorchEngine(Engine):
         while self._waiting and not self._batch.full:
             self._batch.add(heapq.heappop(self._waiting)[2])
         if self._batch.ready < len(self._batch.rows):
+            self._reuse()
             rows = self._batch.unread(self._settings.prefill_tokens)
             self._guarded(self._read_prompts, rows)
         if self._batch.ready:
@@ -166,6 +169,16 @@ class TorchEngine(Engine):
             _LOG.exception("engine_step_failed requests=%d", len(members))
             for request_id in members:
                 self._end(request_id, "error", f"{type(error).__name__}: {error}")
+
+    def _reuse(self) -> None:
+        """Let prompts that nothing was read of begin where another one has been before; the last token is always read, for
+        the logits after it."""
+        for row in range(self._batch.ready, len(self._batch.rows)):
+            running = self._batch.rows[row]
+            if not running.read and running.request.sampling.prompt_logprobs is None:
+                running.read = self._prefixes.restore(running.prompt[:-1], row)
+                if running.read:
+                    self._note(reused_tokens=running.read)
 
     def _read_prompts(self, rows: slice) -> None:
         batch, budget = self._batch, self._settings.prefill_tokens
@@ -185,8 +198,10 @@ class TorchEngine(Engine):
         self._note(prompt_tokens=sum(widths))
         if running[0].unread:  # a prompt longer than one step's budget, alone in this pass
             return
-        batch.start_decoding(rows)
-        self._choose(rows, logits[ends] if scored else logits)
+        joined = batch.start_decoding(rows, self._cache)
+        for row in range(joined.start, joined.stop):
+            self._prefixes.keep(batch.rows[row].prompt, row)
+        self._choose(joined, logits[ends] if scored else logits)
 
     def _decode(self, rows: slice) -> None:
         tokens, positions, window = self._batch.decode_tokens(self._cache)
@@ -228,6 +243,7 @@ class TorchEngine(Engine):
         row = self._batch.find(request_id)
         if row is not None:
             running = self._batch.rows[row]
+            self._prefixes.keep(running.cached, row)
             self._batch.remove(row, self._cache)
         else:
             entry = next((entry for entry in self._waiting if entry[2].request.id == request_id), None)
