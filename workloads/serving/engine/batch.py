@@ -115,10 +115,11 @@ class Batch:
         """
         waiting = range(self.ready, len(self.rows))
         first = max(waiting, key=lambda row: self.rows[row].read)
-        if self.rows[first].unread > budget:
+        others = [row for row in waiting if row != first]
+        if others and self.rows[first].unread > budget:
             self._others_turn = not self._others_turn
             if self._others_turn:
-                first = min(waiting, key=lambda row: self.rows[row].unread)
+                first = min(others, key=lambda row: self.rows[row].unread)
         width, read, end = 0, 0, first
         for running in self.rows[first:]:
             width, read = max(width, running.unread), max(read, running.read)
