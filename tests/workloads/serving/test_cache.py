@@ -93,4 +93,4 @@ def test_a_long_prompt_and_short_ones_take_turns() -> None:
         if read == ["short", "long"]:
             add("late", 7)
             add("latest", 2)
-    assert read == ["short", "long", "long", "latest", "long", "late", "long", "late", "late"]
+    assert read == ["short", "long", "long", "latest", "long", "long", "late", "late", "late"]
