@@ -14,7 +14,9 @@ from torch import Tensor
 
 from cluster.errors import UserError
 from workloads.models.cache import cache_name
+from workloads.serving.engine.base import Weights
 from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.int8 import quantize_linears
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,18 +34,20 @@ class Decoder(Protocol):
         """Logits [picks, vocabulary] for tokens and positions [rows, width]; `picks` are flat indices into them."""
 
 
-def load_decoder(folder: Path, device: torch.device) -> Decoder:
+def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32") -> Decoder:
     """The fastest decoder that this model has here. Reads safetensors only.
 
-    Raises UserError where the folder holds no model that can be served.
+    Raises UserError where the folder holds no model that can be served, or not with these weights.
     """
+    if weights == "int8" and device.type != "cpu":
+        raise UserError(f"int8 weights on {device.type}", "int8 on a processor", "set serving.weights to f32")
     from workloads.serving.engine.fused import FusedDecoder, can_fuse
 
     config = _read_config(folder)
     if can_fuse(config):
-        return FusedDecoder(folder, config, device)
+        return FusedDecoder(folder, config, device, weights)
     _LOG.info("decoder_generic architectures=%s", config.get("architectures"))
-    return HubDecoder(folder, config, device)
+    return HubDecoder(folder, config, device, weights)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -76,7 +80,7 @@ class _CacheView:
 class HubDecoder:
     """Through `transformers` itself: the reference for every other decoder."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device, weights: Weights = "f32") -> None:
         from transformers import AutoModelForCausalLM
 
         if "sliding_attention" in (config.get("layer_types") or []):
@@ -95,6 +99,8 @@ class HubDecoder:
         text = model.config.get_text_config()
         self.vocabulary, self.max_context = int(text.vocab_size), int(text.max_position_embeddings)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        if weights == "int8":
+            quantize_linears(self._model)
 
     def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
         width = tokens.shape[1]

@@ -16,7 +16,9 @@ import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
 from safetensors import safe_open
 from torch import Tensor
 
+from workloads.serving.engine.base import Weights
 from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.int8 import quantized
 
 _PACK_BELOW = 300_000_000
 """Parameters up to which weights are kept twice, packed for many rows and transposed for one: faster by a third to a half
@@ -53,7 +55,7 @@ class _Layer:
 class FusedDecoder:
     """A Qwen3 model folder that `can_fuse` agreed to."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device, precision: Weights = "f32") -> None:
         self.device = device
         self.dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
         self.vocabulary, self.max_context = int(config["vocab_size"]), int(config["max_position_embeddings"])
@@ -62,7 +64,11 @@ class FusedDecoder:
         self._middle, self._eps = int(config["intermediate_size"]), float(config["rms_norm_eps"])
         weights = _read_weights(folder, device, self.dtype)
         self.parameters = sum(weight.numel() for weight in weights.values())
-        linear = _packed if device.type == "cpu" and self.parameters < _PACK_BELOW else _plain
+        linear = _plain
+        if device.type == "cpu" and self.parameters < _PACK_BELOW:
+            linear = _packed
+        if precision == "int8":
+            linear = quantized
         self._embedding = weights["model.embed_tokens.weight"]
         head = weights.get("lm_head.weight", self._embedding)
         self._head = linear(head * weights["model.norm.weight"])

@@ -47,7 +47,7 @@ class TorchEngine(Engine):
     """Loads a model folder and starts its thread."""
 
     def __init__(self, folder: Path, settings: EngineSettings, decoder: Decoder | None = None) -> None:
-        decoder = decoder or load_decoder(folder, _device(settings.device))
+        decoder = decoder or load_decoder(folder, _device(settings.device), settings.weights)
         context = min(settings.max_context or decoder.max_context, decoder.max_context)
         self.capabilities = Capabilities(
             "torch", context, decoder.vocabulary, settings.slots, decoder.device.type, decoder.parameters, grammars=True
