@@ -1,9 +1,10 @@
-"""Keys and values of all requests: one preallocated place per request, no gathering, no padding to the left.
+"""Keys and values: of all requests, one preallocated place each, no gathering, no padding to the left; or of one pass alone.
 
 A step works on neighbouring rows, so attention reads slices. Not for which request has which row (batch.py).
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -22,6 +23,32 @@ class Window:
     slots: Tensor
     positions: Tensor
     mask: Tensor
+
+
+class Cache(Protocol):
+    """Where a layer puts its keys and values, and finds all that its window sees."""
+
+    def write(self, layer: int, key: Tensor, value: Tensor, window: Window) -> tuple[Tensor, Tensor]: ...
+
+    def write_flat(self, layer: int, key: Tensor, value: Tensor, window: Window) -> tuple[Tensor, Tensor]: ...
+
+
+class Passing:
+    """For texts that are read in one pass and that nothing goes on from: keeps nothing."""
+
+    def window(self, positions: Tensor, dtype: torch.dtype) -> Window:
+        """For tokens at `positions` [rows, width] from 0 on; each sees those up to its own."""
+        rows, width = positions.shape
+        mask = torch.full((width, width), -torch.inf, dtype=dtype, device=positions.device).triu_(1)
+        flat = positions.reshape(-1)
+        return Window(0, rows, width, flat, flat, mask.expand(rows, 1, width, width))
+
+    def write(self, layer: int, key: Tensor, value: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+        return key, value
+
+    def write_flat(self, layer: int, key: Tensor, value: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+        shape = (window.rows, window.length)
+        return key.unflatten(0, shape).transpose(1, 2), value.unflatten(0, shape).transpose(1, 2)
 
 
 class SlotCache:

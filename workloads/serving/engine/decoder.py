@@ -15,7 +15,7 @@ from torch import Tensor
 from cluster.errors import UserError
 from workloads.models.cache import cache_name
 from workloads.serving.engine.base import Weights
-from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.cache import Cache, Window
 from workloads.serving.engine.int8 import quantize_linears
 
 _LOG = logging.getLogger(__name__)
@@ -30,8 +30,11 @@ class Decoder(Protocol):
     dtype: torch.dtype
     device: torch.device
 
-    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
         """Logits [picks, vocabulary] for tokens and positions [rows, width]; `picks` are flat indices into them."""
+
+    def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        """The last layer's states after the last norm, [rows, width, hidden size]."""
 
 
 def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32") -> Decoder:
@@ -67,7 +70,7 @@ class _CacheView:
 
     is_compileable = False
 
-    def __init__(self, cache: SlotCache, window: Window) -> None:
+    def __init__(self, cache: Cache, window: Window) -> None:
         self._cache, self._window = cache, window
 
     def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: object, **__: object) -> tuple[Tensor, Tensor]:
@@ -102,17 +105,24 @@ class HubDecoder:
         if weights == "int8":
             quantize_linears(self._model)
 
-    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
         width = tokens.shape[1]
         rows, columns = picks // width, picks % width
         kept: Tensor = columns.unique()  # type: ignore[no-untyped-call]
-        output = self._model(
+        output = self._run(self._model, tokens, positions, cache, window, logits_to_keep=kept)
+        logits: Tensor = output.logits
+        return logits[rows, torch.searchsorted(kept, columns)]
+
+    def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        states: Tensor = self._run(self._model.base_model, tokens, positions, cache, window).last_hidden_state
+        return states
+
+    def _run(self, model: Any, tokens: Tensor, positions: Tensor, cache: Cache, window: Window, **more: Any) -> Any:
+        return model(
             input_ids=tokens,
             position_ids=positions,
             attention_mask=window.mask,
             **{self._cache_name: _CacheView(cache, window)},
             use_cache=True,
-            logits_to_keep=kept,
+            **more,
         )
-        logits: Tensor = output.logits
-        return logits[rows, torch.searchsorted(kept, columns)]

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from workloads.serving.engine.base import Weights
-from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.cache import Cache, Window
 from workloads.serving.engine.int8 import quantized
 
 _PACK_BELOW = 300_000_000
@@ -71,7 +71,8 @@ class FusedDecoder:
             linear = quantized
         self._embedding = weights["model.embed_tokens.weight"]
         head = weights.get("lm_head.weight", self._embedding)
-        self._head = linear(head * weights["model.norm.weight"])
+        self._last_norm = weights["model.norm.weight"]
+        self._head = linear(head * self._last_norm)
         self._layers = [self._layer(weights, f"model.layers.{i}.", linear) for i in range(int(config["num_hidden_layers"]))]
         self._cos, self._sin = self._rotations(config)
 
@@ -95,7 +96,17 @@ class FusedDecoder:
         sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
         return cos.to(self.dtype)[:, None], sin.to(self.dtype)[:, None]
 
-    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
+        x = self._through(tokens, positions, cache, window)
+        if picks.shape[0] != x.shape[0]:
+            x = x[picks]
+        return self._head(self._norm(x))
+
+    def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        return (self._norm(self._through(tokens, positions, cache, window)) * self._last_norm).view(*tokens.shape, -1)
+
+    def _through(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        """All layers, [rows * width, hidden size], before the last norm."""
         width = tokens.shape[1]
         flat = positions.reshape(-1)
         x = F.embedding(tokens.reshape(-1), self._embedding)
@@ -105,12 +116,10 @@ class FusedDecoder:
             x = x + layer.out(self._attend(index, layer, self._norm(x), cos, sin, mask, cache, window))
             gate_up = layer.gate_up(self._norm(x))
             x = x + layer.down(F.silu(gate_up[:, : self._middle]).mul_(gate_up[:, self._middle :]))
-        if picks.shape[0] != x.shape[0]:
-            x = x[picks]
-        return self._head(self._norm(x))
+        return x
 
     def _attend(
-        self, index: int, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: SlotCache, window: Window
+        self, index: int, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor, cache: Cache, window: Window
     ) -> Tensor:
         """Attention of [rows * width, hidden] to the window. The query heads that share a key head are stacked as if they
         were further tokens, so keys and values are never repeated."""

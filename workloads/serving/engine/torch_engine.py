@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,16 +28,16 @@ from workloads.serving.engine.base import (
     Finish,
     Request,
     Stats,
-    TokenScore,
     Unfinished,
 )
 from workloads.serving.engine.batch import Batch, Running
-from workloads.serving.engine.cache import SlotCache
+from workloads.serving.engine.cache import Passing, SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
+from workloads.serving.engine.encoding import Encodings, mean_of, padded
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.prefixes import Prefixes
-from workloads.serving.engine.sampling import score
+from workloads.serving.engine.scoring import score_prompt, scores_of
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_POLL_SECONDS = 0.02
@@ -60,6 +60,7 @@ class TorchEngine(Engine):
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._waiting: list[tuple[int, int, Running]] = []
         self._order = itertools.count()
+        self._encodings = Encodings(self._embed, settings.prefill_tokens)
         self._outbox = Outbox()
         self._stats = Stats(slots=settings.slots)
         self._accepting, self._closed = True, False
@@ -97,6 +98,14 @@ class TorchEngine(Engine):
             if not finished:
                 self.cancel(request.id)
 
+    async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
+        """The mean of the last layer's states, of length 1. What a decoder says of a text: use an encoder where you have one."""
+        for tokens in batch:
+            self.check(Request("", tuple(tokens), 0))
+        if not self._accepting:
+            raise UnavailableError("this replica takes no more requests", "", "send the request again")
+        return await self._encodings.ask(batch, self._commands.put)
+
     def cancel(self, request_id: str) -> None:
         self._commands.put(lambda: self._end(request_id, "cancelled"))
 
@@ -106,7 +115,7 @@ class TorchEngine(Engine):
     async def drain(self, seconds: float) -> list[Unfinished]:
         self._accepting = False
         end = time.monotonic() + seconds
-        while time.monotonic() < end and (self._batch.rows or self._waiting or not self._commands.empty()):
+        while time.monotonic() < end and (self._busy or not self._commands.empty()):
             await asyncio.sleep(_DRAIN_POLL_SECONDS)
         loop = asyncio.get_running_loop()
         left: asyncio.Future[list[Unfinished]] = loop.create_future()
@@ -132,7 +141,7 @@ class TorchEngine(Engine):
             with torch.inference_mode():
                 while not self._closed:
                     self._take_commands()
-                    if self._waiting or self._batch.rows:
+                    if self._busy:
                         self._step()
                     self._outbox.send()
         finally:
@@ -140,9 +149,13 @@ class TorchEngine(Engine):
             self._end_all("error" if not self._closed else "cancelled")
             self._outbox.send()
 
+    @property
+    def _busy(self) -> bool:
+        return bool(self._waiting or self._batch.rows or self._encodings)
+
     def _take_commands(self) -> None:
         """Do what was asked for since the last step; wait where there is nothing else to do."""
-        idle = not (self._waiting or self._batch.rows)
+        idle = not self._busy
         while idle or not self._commands.empty():
             self._commands.get()()
             idle = False
@@ -156,6 +169,7 @@ class TorchEngine(Engine):
             self._reuse()
             rows = self._batch.unread(self._settings.prefill_tokens)
             self._guarded(self._read_prompts, rows)
+        self._encodings.step()
         if self._batch.ready:
             self._guarded(self._decode, slice(0, self._batch.ready))
         self._note(steps=1, busy_seconds=time.perf_counter() - started)
@@ -193,7 +207,7 @@ class TorchEngine(Engine):
         logits = self._decoder.logits(tokens, positions, picks, self._cache, window)
         for index, row in enumerate(running):
             if row.request.sampling.prompt_logprobs is not None:
-                _score_prompt(row, logits[index * width : index * width + widths[index]])
+                score_prompt(row, logits[index * width : index * width + widths[index]])
             row.read += widths[index]
         self._note(prompt_tokens=sum(widths))
         if running[0].unread:  # a prompt longer than one step's budget, alone in this pass
@@ -213,7 +227,7 @@ class TorchEngine(Engine):
     def _choose(self, rows: slice, logits: Tensor) -> None:
         ids = self._batch.choose(rows, logits)
         running = self._batch.rows[rows]
-        scores = _scores(running, logits, ids)
+        scores = scores_of(running, logits, ids)
         ended: list[tuple[str, Finish]] = []
         told = 0
         for index, (row, token) in enumerate(zip(running, ids.tolist(), strict=True)):
@@ -228,6 +242,14 @@ class TorchEngine(Engine):
         self._note(generated_tokens=told)
         for request_id, finish in ended:
             self._end(request_id, finish, told=True)
+
+    def _embed(self, texts: list[tuple[int, ...]]) -> list[list[float]]:
+        self._note(prompt_tokens=sum(map(len, texts)))
+        tokens, real = padded(texts, self._decoder.device)
+        positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
+        passing = Passing()
+        window = passing.window(positions, self._decoder.dtype)
+        return mean_of(self._decoder.hidden(tokens, positions, passing, window), real)
 
     def _enqueue(self, running: Running) -> None:
         heapq.heappush(self._waiting, (running.request.priority, next(self._order), running))
@@ -265,6 +287,7 @@ class TorchEngine(Engine):
         left = [Unfinished(row.request.id, row.request.resume_tokens + tuple(row.generated)) for row in every]
         for each in left:
             self._end(each.id, finish)
+        self._encodings.end()
         return left
 
     def _stop(self) -> None:
@@ -286,20 +309,3 @@ def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("serving.device is cuda", "an accelerator that torch can use", "set it to auto or cpu")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
-
-
-def _score_prompt(row: Running, logits: Tensor) -> None:
-    """Score the tokens that these logits predict, as far as they belong to the prompt that the client sent."""
-    known = row.request.token_ids[row.read + 1 : row.read + 1 + logits.shape[0]]
-    if known:
-        ids = torch.tensor(known, device=logits.device)
-        row.prompt_scores += score(logits[: len(known)], ids, row.request.sampling.prompt_logprobs or 0)
-
-
-def _scores(running: list[Running], logits: Tensor, ids: Tensor) -> dict[int, TokenScore]:
-    wanted = {i: row.request.sampling.logprobs for i, row in enumerate(running) if row.request.sampling.logprobs is not None}
-    if not wanted:
-        return {}
-    rows = torch.tensor(list(wanted), device=logits.device)
-    scores = score(logits[rows], ids[rows], max(k or 0 for k in wanted.values()))
-    return {i: replace(each, top=each.top[: k or 0]) for (i, k), each in zip(wanted.items(), scores, strict=True)}
