@@ -7,27 +7,35 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from cluster.errors import RequestError, UnavailableError
 
-Result = TypeVar("Result")
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to make of a text: the `top` likeliest tokens for each `mask` in it, a vector, or probabilities of labels."""
+
+    kind: Literal["embed", "classify", "fill_mask"]
+    mask: int = -1
+    top: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class _Text(Generic[Result]):
+class _Text:
+    task: Task
     tokens: tuple[int, ...]
-    answer: "asyncio.Future[Result]"
+    answer: "asyncio.Future[Any]"
 
-    def tell(self, result: "Result | Exception") -> None:
+    def tell(self, result: Any) -> None:
         """From the engine's thread."""
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
             self.answer.get_loop().call_soon_threadsafe(self._settle, result)
 
-    def _settle(self, result: "Result | Exception") -> None:
+    def _settle(self, result: Any) -> None:
         if self.answer.done():
             return
         if isinstance(result, Exception):
@@ -36,22 +44,22 @@ class _Text(Generic[Result]):
             self.answer.set_result(result)
 
 
-class Encodings(Generic[Result]):
-    """A queue. `encode` turns the texts of one pass into results, `budget` is how many tokens a pass holds, padded; a longer
-    text runs alone."""
+class Encodings:
+    """A queue. `encode` turns the texts of one pass, all of one task, into results; `budget` is how many tokens a pass holds,
+    padded; a longer text runs alone."""
 
-    def __init__(self, encode: Callable[[list[tuple[int, ...]]], list[Result]], budget: int) -> None:
+    def __init__(self, encode: Callable[[Task, list[tuple[int, ...]]], list[Any]], budget: int) -> None:
         self._encode, self._budget = encode, budget
-        self._waiting: list[_Text[Result]] = []
+        self._waiting: list[_Text] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    async def ask(self, batch: Sequence[Sequence[int]], submit: Callable[[Callable[[], None]], None]) -> list[Result]:
+    async def ask(self, task: Task, batch: Sequence[Sequence[int]], submit: Callable[[Callable[[], None]], None]) -> list[Any]:
         """The results of these texts, in order; `submit` hands work to the engine's thread. Raises RequestError where the
         model failed on them, UnavailableError where the engine ends before."""
         loop = asyncio.get_running_loop()
-        texts = [_Text[Result](tuple(tokens), loop.create_future()) for tokens in batch]
+        texts = [_Text(task, tuple(tokens), loop.create_future()) for tokens in batch]
         submit(lambda: self._waiting.extend(texts))
         return list(await asyncio.gather(*(text.answer for text in texts)))
 
@@ -60,11 +68,13 @@ class Encodings(Generic[Result]):
         self._waiting = [text for text in self._waiting if not text.answer.cancelled()]
         if not self._waiting:
             return
-        chosen = choose([len(text.tokens) for text in self._waiting], self._budget)
-        texts = [self._waiting[index] for index in chosen]
-        self._waiting = [text for index, text in enumerate(self._waiting) if index not in set(chosen)]
+        task = self._waiting[0].task
+        alike = [text for text in self._waiting if text.task == task]
+        texts = [alike[index] for index in choose([len(text.tokens) for text in alike], self._budget)]
+        taken = set(texts)
+        self._waiting = [text for text in self._waiting if text not in taken]
         try:
-            results = self._encode([text.tokens for text in texts])
+            results = self._encode(task, [text.tokens for text in texts])
         except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to these texts
             self._tell_all(texts, RequestError(f"the model failed on this input ({type(error).__name__}: {error})"))
         else:
@@ -76,7 +86,7 @@ class Encodings(Generic[Result]):
         self._tell_all(self._waiting, UnavailableError("this replica is being stopped", "", "send the request again"))
         self._waiting = []
 
-    def _tell_all(self, texts: list[_Text[Result]], error: Exception) -> None:
+    def _tell_all(self, texts: list[_Text], error: Exception) -> None:
         for text in texts:
             text.tell(error)
 
@@ -102,9 +112,13 @@ def padded(texts: Sequence[tuple[int, ...]], device: torch.device, filler: int =
     return tokens, torch.arange(width, device=device) < lengths[:, None]
 
 
-def mean_of(states: Tensor, real: Tensor) -> list[list[float]]:
-    """Vectors of length 1: the mean of the states [texts, width, size] of real tokens [texts, width]."""
+def unit(vectors: Tensor) -> list[list[float]]:
+    """Vectors of length 1."""
+    scaled: list[list[float]] = torch.nn.functional.normalize(vectors.float(), dim=-1).tolist()
+    return scaled
+
+
+def mean_of(states: Tensor, real: Tensor) -> Tensor:
+    """The mean of the states [texts, width, size] of real tokens [texts, width]."""
     seen = real[..., None].to(states.dtype)
-    means = (states * seen).sum(1) / seen.sum(1)
-    vectors: list[list[float]] = torch.nn.functional.normalize(means.float(), dim=-1).tolist()
-    return vectors
+    return (states * seen).sum(1) / seen.sum(1)

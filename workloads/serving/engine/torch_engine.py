@@ -5,8 +5,6 @@ every other row. Not for the model's arithmetic (decoder.py) nor for choosing to
 """
 
 import asyncio
-import heapq
-import itertools
 import logging
 import queue
 import threading
@@ -34,10 +32,11 @@ from workloads.serving.engine.batch import Batch, Running
 from workloads.serving.engine.cache import Passing, SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
-from workloads.serving.engine.encoding import Encodings, mean_of, padded
+from workloads.serving.engine.encoding import Encodings, Task, mean_of, padded, unit
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.prefixes import Prefixes
 from workloads.serving.engine.scoring import score_prompt, scores_of
+from workloads.serving.engine.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_POLL_SECONDS = 0.02
@@ -58,8 +57,7 @@ class TorchEngine(Engine):
         self._prefixes = Prefixes(self._cache, settings.prefix_mb << 20)
         self._batch = Batch(settings.slots, context, decoder.device)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._waiting: list[tuple[int, int, Running]] = []
-        self._order = itertools.count()
+        self._waiting = Waiting()
         self._encodings = Encodings(self._embed, settings.prefill_tokens)
         self._outbox = Outbox()
         self._stats = Stats(slots=settings.slots)
@@ -80,7 +78,7 @@ class TorchEngine(Engine):
         constraint = await asyncio.to_thread(self._grammars.start, request) if request.grammar else None
         running = Running(request, Stream(), request.token_ids + request.resume_tokens, constraint)
         span = start_span("engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine)
-        self._commands.put(lambda: self._enqueue(running))
+        self._commands.put(lambda: self._waiting.add(running))
         finished, tokens = False, 0
         ended: Finish | None = None
         try:
@@ -104,7 +102,7 @@ class TorchEngine(Engine):
             self.check(Request("", tuple(tokens), 0))
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
-        return await self._encodings.ask(batch, self._commands.put)
+        return await self._encodings.ask(Task("embed"), batch, self._commands.put)
 
     def cancel(self, request_id: str) -> None:
         self._commands.put(lambda: self._end(request_id, "cancelled"))
@@ -164,7 +162,7 @@ class TorchEngine(Engine):
         started = time.perf_counter()
         self._expire()
         while self._waiting and not self._batch.full:
-            self._batch.add(heapq.heappop(self._waiting)[2])
+            self._batch.add(self._waiting.pop())
         if self._batch.ready < len(self._batch.rows):
             self._reuse()
             rows = self._batch.unread(self._settings.prefill_tokens)
@@ -243,20 +241,17 @@ class TorchEngine(Engine):
         for request_id, finish in ended:
             self._end(request_id, finish, told=True)
 
-    def _embed(self, texts: list[tuple[int, ...]]) -> list[list[float]]:
+    def _embed(self, task: Task, texts: list[tuple[int, ...]]) -> list[list[float]]:
         self._note(prompt_tokens=sum(map(len, texts)))
         tokens, real = padded(texts, self._decoder.device)
         positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
         passing = Passing()
         window = passing.window(positions, self._decoder.dtype)
-        return mean_of(self._decoder.hidden(tokens, positions, passing, window), real)
-
-    def _enqueue(self, running: Running) -> None:
-        heapq.heappush(self._waiting, (running.request.priority, next(self._order), running))
+        return unit(mean_of(self._decoder.hidden(tokens, positions, passing, window), real))
 
     def _expire(self) -> None:
         now = time.time()
-        every = self._batch.rows + [entry[2] for entry in self._waiting]
+        every = [*self._batch.rows, *self._waiting]
         for request in [row.request for row in every if row.request.deadline and row.request.deadline < now]:
             self._end(request.id, "deadline")
 
@@ -268,12 +263,10 @@ class TorchEngine(Engine):
             self._prefixes.keep(running.cached, row)
             self._batch.remove(row, self._cache)
         else:
-            entry = next((entry for entry in self._waiting if entry[2].request.id == request_id), None)
-            if entry is None:
+            found = self._waiting.remove(request_id)
+            if found is None:
                 return
-            self._waiting.remove(entry)
-            heapq.heapify(self._waiting)
-            running = entry[2]
+            running = found
         if not told:
             self._outbox.put(running.stream, Chunk(finish=finish, error=error))
         self._note(
@@ -283,7 +276,7 @@ class TorchEngine(Engine):
         )
 
     def _end_all(self, finish: Finish) -> list[Unfinished]:
-        every = self._batch.rows + [entry[2] for entry in self._waiting]
+        every = [*self._batch.rows, *self._waiting]
         left = [Unfinished(row.request.id, row.request.resume_tokens + tuple(row.generated)) for row in every]
         for each in left:
             self._end(each.id, finish)

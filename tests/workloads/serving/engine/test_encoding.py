@@ -15,7 +15,7 @@ from cluster.errors import ContextLengthError, RequestError, UnavailableError
 from tests.workloads.serving.test_torch_engine import POISON, Fragile
 from workloads.serving.engine.base import Chunk, Engine, EngineSettings, Request, Sampling
 from workloads.serving.engine.decoder import Decoder, HubDecoder, load_decoder
-from workloads.serving.engine.encoding import Encodings, choose
+from workloads.serving.engine.encoding import Encodings, Task, choose
 from workloads.serving.engine.torch_engine import TorchEngine
 
 CPU = torch.device("cpu")
@@ -94,10 +94,30 @@ def test_what_this_model_has_no_head_for_is_refused(engine: Engine) -> None:
         asyncio.run(engine.classify(TEXTS))
 
 
+def test_a_pass_is_of_one_task() -> None:
+    passes: list[tuple[Task, int]] = []
+
+    def encode(task: Task, texts: list[tuple[int, ...]]) -> list[int]:
+        passes.append((task, len(texts)))
+        return [len(text) for text in texts]
+
+    async def run() -> list[list[int]]:
+        encodings = Encodings(encode, 200)
+        tasks = [Task("fill_mask", 3, 5), Task("embed"), Task("fill_mask", 3, 5), Task("fill_mask", 3, 1)]
+        asked = [asyncio.create_task(encodings.ask(task, [(1, 2), (3,)], lambda work: work())) for task in tasks]
+        await asyncio.sleep(0)
+        while len(encodings):
+            encodings.step()
+        return await asyncio.gather(*asked)
+
+    assert asyncio.run(run()) == [[2, 1]] * 4
+    assert passes == [(Task("fill_mask", 3, 5), 4), (Task("embed"), 2), (Task("fill_mask", 3, 1), 2)]
+
+
 def test_whoever_waits_when_the_engine_ends_is_told() -> None:
     async def run() -> None:
-        encodings: Encodings[int] = Encodings(lambda texts: [len(text) for text in texts], 8)
-        waiting = asyncio.create_task(encodings.ask(TEXTS[:2], lambda work: work()))
+        encodings = Encodings(lambda task, texts: [len(text) for text in texts], 8)
+        waiting = asyncio.create_task(encodings.ask(Task("embed"), TEXTS[:2], lambda work: work()))
         await asyncio.sleep(0)
         encodings.end()
         await waiting
