@@ -46,14 +46,15 @@ def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32") -
         raise UserError(f"int8 weights on {device.type}", "int8 on a processor", "set serving.weights to f32")
     from workloads.serving.engine.fused import FusedDecoder, can_fuse
 
-    config = _read_config(folder)
+    config = read_config(folder)
     if can_fuse(config):
         return FusedDecoder(folder, config, device, weights)
     _LOG.info("decoder_generic architectures=%s", config.get("architectures"))
     return HubDecoder(folder, config, device, weights)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a folder with weights. Raises UserError where there is none."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

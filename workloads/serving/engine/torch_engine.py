@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cluster.errors import UnavailableError, UserError
+from cluster.errors import UnavailableError
 from cluster.observe.traces import start_span
 from workloads.serving.engine.base import (
     Capabilities,
@@ -32,6 +32,7 @@ from workloads.serving.engine.batch import Batch, Running
 from workloads.serving.engine.cache import Passing, SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
+from workloads.serving.engine.devices import device_of
 from workloads.serving.engine.encoding import Encodings, Task, mean_of, padded, unit
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.prefixes import Prefixes
@@ -46,7 +47,7 @@ class TorchEngine(Engine):
     """Loads a model folder and starts its thread."""
 
     def __init__(self, folder: Path, settings: EngineSettings, decoder: Decoder | None = None) -> None:
-        decoder = decoder or load_decoder(folder, _device(settings.device), settings.weights)
+        decoder = decoder or load_decoder(folder, device_of(settings.device), settings.weights)
         context = min(settings.max_context or decoder.max_context, decoder.max_context)
         self.capabilities = Capabilities(
             "torch", context, decoder.vocabulary, settings.slots, decoder.device.type, decoder.parameters, grammars=True
@@ -296,9 +297,3 @@ class TorchEngine(Engine):
             waiting=len(self._waiting),
             cached_tokens=sum(row.length for row in self._batch.rows),
         )
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("serving.device is cuda", "an accelerator that torch can use", "set it to auto or cpu")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
