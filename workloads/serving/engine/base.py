@@ -149,7 +149,7 @@ class EngineSettings:
     max_context: int = 0
     threads: int = 0
     device: str = "auto"
-    prefill_tokens: int = 512
+    prefill_tokens: int = 256
     prefix_mb: int = 64
     weights: Weights = "f32"
 
