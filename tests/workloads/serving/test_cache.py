@@ -34,7 +34,7 @@ class Machine:
             self.choose(self.batch.start_decoding(rows, self.cache))
 
     def decode(self) -> None:
-        tokens, positions, _ = self.batch.decode_tokens(self.cache)
+        tokens, positions, _ = self.batch.decode_tokens(self.cache, ())
         self.write(0, tokens, positions, int(positions.max()) + 1)
         rows = slice(0, self.batch.ready)
         self.batch.advance(rows)

@@ -109,7 +109,8 @@ class Capabilities:
 @dataclass(frozen=True, slots=True)
 class Stats:
     """Counters since the start, and what is there now. `busy_seconds` is time spent in steps. `prompt_tokens` were computed,
-    `reused_tokens` of prompts were not, since another prompt had begun with them."""
+    `reused_tokens` of prompts were not, since another prompt had begun with them. Of `guessed_tokens` of answers the model
+    confirmed `confirmed_tokens`."""
 
     running: int = 0
     waiting: int = 0
@@ -123,6 +124,8 @@ class Stats:
     cancelled: int = 0
     busy_seconds: float = 0.0
     reused_tokens: int = 0
+    guessed_tokens: int = 0
+    confirmed_tokens: int = 0
 
     @staticmethod
     def together(parts: "Sequence[Stats]") -> "Stats":
@@ -143,7 +146,8 @@ class EngineSettings:
     """`slots` requests at once of up to `max_context` tokens (0: the model's own); `threads` of the processor (0: torch's
     default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step, `prefix_mb` the
     megabytes (2^20 bytes) of what was read before and is kept for prompts that begin alike (0: none is kept); `weights` `int8`
-    takes less memory and time on a processor, at some loss of quality."""
+    takes less memory and time on a processor, at some loss of quality; `guess_tokens` are guessed at once, at most, of an answer
+    that runs alone (0: none)."""
 
     slots: int = 32
     max_context: int = 0
@@ -152,6 +156,7 @@ class EngineSettings:
     prefill_tokens: int = 256
     prefix_mb: int = 64
     weights: Weights = "f32"
+    guess_tokens: int = 0
 
 
 class Engine(ABC):

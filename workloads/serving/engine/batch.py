@@ -4,6 +4,7 @@ Rows 0 to `ready` decode, the rows after them still read their prompt; a row tha
 groups stay without gaps. Not for the model or the thread (torch_engine.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
 from workloads.serving.engine.cache import SlotCache, Window
 from workloads.serving.engine.delivery import Stream
 from workloads.serving.engine.grammar import Constraint, masked
+from workloads.serving.engine.guesses import Guesses
 from workloads.serving.engine.sampling import sample, uniforms
 
 
@@ -31,6 +33,7 @@ class Running:
     generated: list[int] = field(default_factory=list)
     prompt_scores: list[TokenScore] = field(default_factory=list)
     read: int = 0
+    guesses: Guesses | None = None
 
     @property
     def length(self) -> int:
@@ -57,6 +60,8 @@ class Running:
         except RequestError as error:
             return Chunk(prompt_scores=prompt_scores, finish="error", error=str(error))
         self.generated.append(token)
+        if self.guesses is not None:
+            self.guesses.add((token,))
         full = len(self.generated) + len(request.resume_tokens) >= request.max_new_tokens
         full = full or len(self.prompt) + len(self.generated) >= max_context
         finish: Finish | None = "stop" if whole else "length" if full else None
@@ -138,11 +143,26 @@ class Batch:
         starts = torch.tensor([row.read for row in self.rows[rows]], device=self._device)
         return tokens, starts[:, None] + torch.arange(width, device=self._device), widths
 
-    def decode_tokens(self, cache: SlotCache) -> tuple[Tensor, Tensor, Window]:
-        """The newest token of each decoding row, its position, and the window over them."""
-        positions = self._positions[: self.ready, None]
-        length = 1 + max(row.length for row in self.rows[: self.ready])
-        return self._tokens[: self.ready, None], positions, cache.window(0, positions, length)
+    def guess(self, limit: int) -> list[int]:
+        """The next tokens of the only row that decodes, as far as it may still go and not more than `limit`; none where
+        several do: their passes are full enough."""
+        if not limit or self.ready != 1:
+            return []
+        row = self.rows[0]
+        if row.guesses is None:
+            row.guesses = Guesses((*row.prompt, *row.generated))
+        left = row.request.max_new_tokens - len(row.request.resume_tokens) - len(row.generated)
+        return row.guesses.guess(min(limit, left - 1, self._max_context - row.length - 1))
+
+    def decode_tokens(self, cache: SlotCache, guess: Sequence[int]) -> tuple[Tensor, Tensor, Window]:
+        """The newest token of each decoding row and, of the only one, those guessed after it; their positions, both [rows,
+        width], and the window over them."""
+        tokens, positions = self._tokens[: self.ready, None], self._positions[: self.ready, None]
+        if guess:
+            tokens = torch.cat([tokens, torch.tensor([guess], device=self._device)], dim=1)
+            positions = positions + torch.arange(tokens.shape[1], device=self._device)
+        length = tokens.shape[1] + max(row.length for row in self.rows[: self.ready])
+        return tokens, positions, cache.window(0, positions, length)
 
     def choose(self, rows: slice, logits: Tensor) -> Tensor:
         """Sample one token for each of these rows, as their grammars allow, and set them up to be decoded next."""

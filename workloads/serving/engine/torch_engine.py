@@ -217,11 +217,29 @@ class TorchEngine(Engine):
         self._choose(joined, logits[ends] if scored else logits)
 
     def _decode(self, rows: slice) -> None:
-        tokens, positions, window = self._batch.decode_tokens(self._cache)
-        picks = torch.arange(tokens.shape[0], device=tokens.device)
+        batch = self._batch
+        guess = batch.guess(self._settings.guess_tokens)
+        tokens, positions, window = batch.decode_tokens(self._cache, guess)
+        picks = torch.arange(tokens.numel(), device=tokens.device)
         logits = self._decoder.logits(tokens, positions, picks, self._cache, window)
-        self._batch.advance(rows)
-        self._choose(rows, logits)
+        if guess:
+            self._check_guess(guess, logits)
+        else:
+            batch.advance(rows)
+            self._choose(rows, logits)
+
+    def _check_guess(self, guess: list[int], logits: Tensor) -> None:
+        """Go on with the only decoding row as long as the model says what was guessed, and one token beyond."""
+        row, right = self._batch.rows[0], 0
+        for guessed, own in zip([*guess, None], logits.split(1), strict=True):
+            self._batch.advance(slice(0, 1))
+            self._choose(slice(0, 1), own)
+            if not row.generated or row.generated[-1] != guessed or self._batch.find(row.request.id) is None:
+                break
+            right += 1
+        self._note(guessed_tokens=len(guess), confirmed_tokens=right)
+        if row.guesses is not None:
+            row.guesses.judge(right)
 
     def _choose(self, rows: slice, logits: Tensor) -> None:
         ids = self._batch.choose(rows, logits)
