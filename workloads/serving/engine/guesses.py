@@ -27,12 +27,15 @@ class Guesses:
             self._tokens.append(token)
 
     def guess(self, limit: int) -> list[int]:
-        """At most `limit` tokens."""
+        """At most `limit` tokens; what turns in a circle goes on turning."""
         if self._silent:
             self._silent -= 1
             return []
         start = self._after.get(tuple(self._tokens[-_GRAM:]))
-        return [] if start is None else self._tokens[start : start + limit]
+        if start is None:
+            return []
+        period = len(self._tokens) - start
+        return [self._tokens[start + place % period] for place in range(limit)]
 
     def judge(self, right: int) -> None:
         """How many tokens of the last guess were."""

@@ -21,7 +21,7 @@ def test_what_followed_the_last_three_tokens_is_guessed() -> None:
     guesses = Guesses([1, 2, 3, 4, 5, 9, 1, 2, 3])
     assert guesses.guess(2) == [4, 5]
     guesses.add([7, 1, 2, 3])
-    assert guesses.guess(4) == [7, 1, 2, 3]
+    assert guesses.guess(6) == [7, 1, 2, 3, 7, 1]
     guesses.add([8])
     assert guesses.guess(4) == []
     assert Guesses([1, 2]).guess(4) == []
