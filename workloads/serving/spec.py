@@ -36,6 +36,12 @@ class ServingSpec(Spec):
         le=65536,
         description="megabytes of a copy for beginnings of prompts, so that they are not read again; 0: none",
     )
+    guess_tokens: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="tokens guessed at once of an answer that runs alone, where it repeats what was said; 0: none",
+    )
     max_ongoing_requests: int = Field(256, ge=1, description="requests that a copy holds, answering or waiting")
     max_queued_requests: int = Field(512, ge=1, description="requests that wait for a copy before 429 is answered")
     request_timeout: float = Field(300.0, gt=0, description="seconds until a request is ended")
