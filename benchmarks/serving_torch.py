@@ -64,6 +64,8 @@ def measure(engine: Engine, peer: Any, clients: int, new_tokens: int, rounds: in
             speed, first = asyncio.run(serve(engine, prompts, new_tokens, sampling, grammar))
             best[name] = max(best[name], speed)
             firsts += [first] * (name == "engine")
+    if continuous:
+        peer.destroy_cached_continuous_batching_manager()  # made for this number of clients; the first round warms it up
     return f"{clients:8} " + " ".join(f"{speed:10.0f}" for speed in best.values()) + f" {1000 * statistics.median(firsts):9.1f}"
 
 

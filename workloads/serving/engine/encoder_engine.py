@@ -43,9 +43,10 @@ class EncoderEngine(Engine):
         if settings.weights == "int8":
             quantize_linears(self._model)
         self._pooling, self._threads = pooling_of(folder), settings.threads
-        own = int(config["max_position_embeddings"]) - 2 * (config.get("model_type") in _AFTER_PADDING)
+        known = self._model.config
+        own = int(known.max_position_embeddings) - 2 * (known.model_type in _AFTER_PADDING)
         context = min(settings.max_context or own, own)
-        self.capabilities = Capabilities("torch", context, int(config["vocab_size"]), settings.slots, device.type, parameters)
+        self.capabilities = Capabilities("torch", context, int(known.vocab_size), settings.slots, device.type, parameters)
         self._stats = Stats(slots=settings.slots)
         self._encodings = Encodings(self._encode, settings.prefill_tokens)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -159,4 +160,8 @@ def _load(folder: Path, kind: Any, device: torch.device) -> Any:
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"the model in {folder} cannot be loaded ({error})", "an encoder's folder", "check it") from error
+    if model.config.is_encoder_decoder or not hasattr(model.config, "max_position_embeddings"):
+        raise UserError(
+            f"the model in {folder} is a {model.config.model_type}", "decoders, and encoders of a fixed length", "serve another"
+        )
     return model.to(device).eval()
