@@ -109,7 +109,14 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         graceful_shutdown_timeout_s=spec.drain_seconds,
         health_check_period_s=5,
     )
-    settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
+    settings = EngineSettings(
+        spec.slots,
+        spec.max_context,
+        spec.engine_threads,
+        prefill_tokens=spec.prefill_tokens,
+        prefix_mb=spec.prefix_mb,
+        guess_tokens=spec.guess_tokens,
+    )
     return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
 
 

@@ -30,7 +30,19 @@ class ServingSpec(Spec):
     threads: int = Field(0, ge=0, le=256, description="torch threads of a copy; 0: as many as the processors it may use")
     slots: int = Field(32, ge=1, le=1024, description="requests that a copy answers at once; more wait")
     max_context: int = Field(0, ge=0, description="tokens per request, prompt and answer together; 0: all the model has")
-    prefill_tokens: int = Field(512, ge=16, le=65536, description="prompt tokens read between two decoding steps")
+    prefill_tokens: int = Field(256, ge=16, le=65536, description="prompt tokens read between two decoding steps")
+    prefix_mb: int = Field(
+        64,
+        ge=0,
+        le=65536,
+        description="megabytes of a copy for beginnings of prompts, so that they are not read again; 0: none",
+    )
+    guess_tokens: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="tokens guessed at once of an answer that runs alone, where it repeats what was said; 0: none",
+    )
     max_ongoing_requests: int = Field(256, ge=1, description="requests that a copy holds, answering or waiting")
     max_queued_requests: int = Field(512, ge=1, description="requests that wait for a copy before 429 is answered")
     request_timeout: float = Field(300.0, gt=0, description="seconds until a request is ended")

@@ -7,8 +7,8 @@ from typing import cast
 from cluster.errors import UserError
 from workloads.serving.engine.base import Engine, EngineSettings
 
-ENGINES = {"torch": "workloads.serving.engine.torch_engine:TorchEngine"}
-"""Name -> `module:class`, imported when asked for; the class is called with (model folder, settings)."""
+ENGINES = {"torch": "workloads.serving.engine.families:open_folder"}
+"""Name -> `module:callable`, imported when asked for; it is called with (model folder, settings)."""
 
 
 def load_engine(name: str, folder: Path, settings: EngineSettings) -> Engine:
