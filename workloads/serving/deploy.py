@@ -92,6 +92,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     """A revision's deployment, not deployed yet: what a Serve application is built from."""
     from ray import serve
 
+    from workloads.serving.builds.choice import build_for
     from workloads.serving.replica import Replica
 
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
@@ -110,7 +111,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         health_check_period_s=5,
     )
     settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
-    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
+    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings, build_for(spec, model))
 
 
 def _copies(spec: ServingSpec) -> dict[str, Any]:
