@@ -145,6 +145,14 @@ def ask_once(app: str) -> Chunk:
     return answer
 
 
+def engine_of(app: str) -> str:
+    """What runs a served revision: `torch`, or `openvino` where its build was taken."""
+    from ray import serve
+
+    handle: Any = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+    return str(handle.card.remote().result().capabilities.engine)
+
+
 def remove_revision(revision: str) -> None:
     """Stop serving a revision: its replicas finish the answers they are giving, then end."""
     from ray import serve

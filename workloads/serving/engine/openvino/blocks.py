@@ -14,9 +14,11 @@ _Key = tuple[int, tuple[int, ...]]
 
 
 class BlockPool:
-    """`count` blocks. Known blocks that nobody uses are taken last, the one unused for longest first."""
+    """`count` blocks. Up to `most_idle` known blocks are kept though nobody uses them: more would, over time, touch the memory
+    of every block there is. The one unused for longest is forgotten first."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, most_idle: int) -> None:
+        self._most_idle = most_idle
         self._free = list(range(count - 1, -1, -1))
         self._users = [0] * count
         self._keys: list[_Key | None] = [None] * count
@@ -26,7 +28,8 @@ class BlockPool:
 
     def take(self) -> int:
         """A block to write into. There is one as long as no more are used than the pool was made for."""
-        block = self._free.pop() if self._free else self._forget_oldest()
+        enough_idle = len(self._idle) >= max(self._most_idle, 1)
+        block = self._forget_oldest() if enough_idle or not self._free else self._free.pop()
         self._users[block] = 1
         return block
 

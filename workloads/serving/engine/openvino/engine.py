@@ -10,8 +10,8 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,15 @@ from workloads.serving.engine.openvino.schedule import Part, Row, Schedule, bloc
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_POLL_SECONDS = 0.02
+_COUNTED_AS: dict[Finish, str] = {
+    "stop": "finished",
+    "length": "finished",
+    "error": "failed",
+    "cancelled": "cancelled",
+    "deadline": "cancelled",
+    "drained": "cancelled",
+}
+_IDLE_BYTES = 512 << 20  # keys and values kept for prompts that may come again
 
 
 class OpenVinoEngine(Engine):
@@ -49,10 +58,12 @@ class OpenVinoEngine(Engine):
         self.capabilities = Capabilities("openvino", context, build.vocabulary, settings.slots, "cpu", build.parameters)
         self._prefill_tokens = settings.prefill_tokens
         self._model = PagedModel(folder, build.precision, settings.threads, block_count(settings.slots, context))
-        self._schedule = Schedule(settings.slots, context)
+        self._schedule = Schedule(settings.slots, context, _IDLE_BYTES // self._model.block_bytes)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._outbox = Outbox()
         self._stats = Stats(slots=settings.slots)
+        self._counts: Counter[str] = Counter()
+        self._busy_seconds = 0.0
         self._accepting, self._closed = True, False
         self._thread = threading.Thread(target=self._run, name="hanlin-engine", daemon=True)
         self._thread.start()
@@ -120,10 +131,13 @@ class OpenVinoEngine(Engine):
                 self._take_commands()
                 if self._schedule.rows or self._schedule.waiting:
                     self._step()
-                self._outbox.send()
+                self._tell_stats()
+                if not self._schedule.rows:
+                    self._outbox.send()
         finally:
             self._accepting = False
             self._end_all("error" if not self._closed else "cancelled")
+            self._tell_stats()
             self._outbox.send()
 
     def _take_commands(self) -> None:
@@ -144,13 +158,16 @@ class OpenVinoEngine(Engine):
             _LOG.exception("engine_step_failed requests=%d", len(parts))
             for part in parts:
                 self._end(part.row.request.id, "error", f"{type(error).__name__}: {error}")
-        self._note(steps=1, busy_seconds=time.perf_counter() - started)
+        self._counts["steps"] += 1
+        self._busy_seconds += time.perf_counter() - started
 
     def _pass(self, parts: list[Part]) -> None:
         if not parts:
             return
         pieces = [_piece(part) for part in parts]
-        logits = self._model.logits(pieces)
+        self._model.give(pieces)
+        self._outbox.send()  # the last pass's tokens: whoever waits for them works while the graph does
+        logits = self._model.logits()
         ends = np.cumsum([piece.picks for piece in pieces]) - 1
         for part, piece, end in zip(parts, pieces, ends.tolist(), strict=True):
             if part.row.scores_prompt:
@@ -158,7 +175,8 @@ class OpenVinoEngine(Engine):
         choosing = [(part.row, end) for part, end in zip(parts, ends.tolist(), strict=True) if part.last]
         for part in parts:
             self._schedule.passed(part)
-        self._note(prompt_tokens=sum(part.width for part in parts if part.row.read <= part.row.prompt))
+            if part.row.read <= part.row.prompt:
+                self._counts["prompt_tokens"] += part.width
         if choosing:
             rows, picks = zip(*choosing, strict=True)
             self._choose(list(rows), logits if len(picks) == len(logits) else logits[list(picks)])
@@ -167,17 +185,15 @@ class OpenVinoEngine(Engine):
         samplings = [row.request.sampling for row in rows]
         ids = choose(logits, samplings, [len(row.request.resume_tokens) + row.generated for row in rows])
         scores = _scores(rows, logits, ids)
-        generated = 0
         for index, (row, token) in enumerate(zip(rows, ids, strict=True)):
             if not row.request.max_new_tokens:
                 chunk = Chunk(prompt_scores=tuple(row.prompt_scores), finish="length")
             else:
                 chunk = row.accept(token, scores.get(index), self.capabilities.max_context)
-            generated += len(chunk.token_ids)
+            self._counts["generated_tokens"] += len(chunk.token_ids)
             self._outbox.put(row.stream, chunk)
             if chunk.finish:
                 self._end(row.request.id, chunk.finish, told=True)
-        self._note(generated_tokens=generated)
 
     def _expire(self) -> None:
         now = time.time()
@@ -192,11 +208,7 @@ class OpenVinoEngine(Engine):
             return
         if not told:
             self._outbox.put(row.stream, Chunk(finish=finish, error=error))
-        self._note(
-            finished=finish in ("stop", "length"),
-            failed=finish == "error",
-            cancelled=finish in ("cancelled", "deadline", "drained"),
-        )
+        self._counts[_COUNTED_AS[finish]] += 1
 
     def _end_all(self, finish: Finish) -> list[Unfinished]:
         rows = self._schedule.every()
@@ -209,14 +221,16 @@ class OpenVinoEngine(Engine):
         self._end_all("cancelled")
         self._closed = True
 
-    def _note(self, **more: float) -> None:
-        old, schedule = self._stats, self._schedule
-        self._stats = replace(
-            old,
-            **{name: getattr(old, name) + value for name, value in more.items()},
+    def _tell_stats(self) -> None:
+        """Before anybody hears of what they count."""
+        schedule = self._schedule
+        self._stats = Stats(
             running=len(schedule.rows),
             waiting=schedule.waiting,
+            slots=self.capabilities.slots,
             cached_tokens=sum(row.read for row in schedule.rows),
+            busy_seconds=self._busy_seconds,
+            **self._counts,
         )
 
 

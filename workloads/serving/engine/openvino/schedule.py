@@ -63,14 +63,15 @@ class Part:
 
 
 class Schedule:
-    """Up to `slots` rows run; the others wait, the smallest priority first, among equals the first come."""
+    """Up to `slots` rows run; the others wait, the smallest priority first, among equals the first come. The cache
+    keeps `most_idle` blocks of those who left."""
 
-    def __init__(self, slots: int, max_context: int) -> None:
+    def __init__(self, slots: int, max_context: int, most_idle: int) -> None:
         self.rows: list[Row] = []
         self._slots = slots
         self._waiting: list[tuple[int, int, Row]] = []
         self._order = itertools.count()
-        self._blocks = BlockPool(block_count(slots, max_context))
+        self._blocks = BlockPool(block_count(slots, max_context), most_idle)
 
     @property
     def waiting(self) -> int:

@@ -21,26 +21,26 @@ def fill(pool: BlockPool, tokens: list[int]) -> list[int]:
 
 
 def test_equal_beginnings_share_blocks_and_different_ones_do_not() -> None:
-    pool = BlockPool(8)
+    pool = BlockPool(8, most_idle=100)
     first = fill(pool, prompt(1, 2, 3))
     assert fill(pool, prompt(1, 2, 4))[:2] == first[:2]
     assert not set(fill(pool, prompt(2, 3))) & set(first), "the same tokens after others are not the same"
 
 
 def test_one_token_is_always_left_to_compute() -> None:
-    pool = BlockPool(4)
+    pool = BlockPool(4, most_idle=100)
     fill(pool, prompt(1, 2))
     assert len(pool.find(prompt(1, 2, rest=0))[0]) == 1
 
 
 def test_known_blocks_outlive_their_request_until_others_need_them() -> None:
-    pool = BlockPool(3)
+    pool = BlockPool(3, most_idle=100)
     pool.release(fill(pool, prompt(1, 2, 3)))
     assert len(pool.find(prompt(1, 2, 3))[0]) == 3
 
 
 def test_the_end_of_the_oldest_chain_is_forgotten_first() -> None:
-    pool = BlockPool(4)
+    pool = BlockPool(4, most_idle=100)
     pool.release(fill(pool, prompt(1, 2)))
     pool.release(fill(pool, prompt(3, 4)))
     pool.take()
@@ -49,7 +49,7 @@ def test_the_end_of_the_oldest_chain_is_forgotten_first() -> None:
 
 
 def test_a_forgotten_block_takes_its_followers_along() -> None:
-    pool = BlockPool(2)
+    pool = BlockPool(2, most_idle=100)
     first, second = fill(pool, prompt(1, 2))
     pool.release([second])
     pool.release([first])
@@ -59,8 +59,16 @@ def test_a_forgotten_block_takes_its_followers_along() -> None:
     assert pool.find(prompt(9, 2))[0] == [taken]
 
 
+def test_no_more_than_the_most_are_kept_idle_while_others_are_free() -> None:
+    pool = BlockPool(100, most_idle=2)
+    for start in range(1, 10):
+        pool.release(fill(pool, prompt(start)))
+    assert [len(pool.find(prompt(start))[0]) for start in range(1, 10)] == [0] * 7 + [1, 1]
+    assert pool.take() < 3, "memory that was never touched stays so"
+
+
 def test_a_second_copy_of_known_content_stays_its_owners_alone() -> None:
-    pool = BlockPool(3)
+    pool = BlockPool(3, most_idle=100)
     (known,) = fill(pool, prompt(1))
     copy = pool.take()
     assert pool.know(copy, 0, [1] * BLOCK_TOKENS) == pool.find(prompt(1))[1]
@@ -72,7 +80,7 @@ def test_a_second_copy_of_known_content_stays_its_owners_alone() -> None:
 @given(st.lists(st.tuples(st.lists(st.integers(1, 3), min_size=1, max_size=3), st.booleans()), max_size=40))
 def test_no_block_ever_has_two_contents(events: list[tuple[list[int], bool]]) -> None:
     """Prompts come and go at random: a block in use always holds what its users take it for."""
-    pool = BlockPool(4 * 3)
+    pool = BlockPool(4 * 3, most_idle=100)
     held: list[tuple[list[int], list[int]]] = []
     for starts, leaves in events:
         if len(held) == 4 or (leaves and held):

@@ -72,14 +72,14 @@ def test_a_conversation_goes_on_from_what_was_answered(engine: Engine) -> None:
 
 
 def test_a_failing_pass_ends_its_requests_and_not_the_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    healthy = PagedModel.logits
+    healthy = PagedModel.give
 
-    def fragile(model: PagedModel, pieces: Sequence[Piece]) -> Any:
+    def fragile(model: PagedModel, pieces: Sequence[Piece]) -> None:
         if any(299 in piece.tokens for piece in pieces):
             raise RuntimeError("bad weights")
-        return healthy(model, pieces)
+        healthy(model, pieces)
 
-    monkeypatch.setattr(PagedModel, "logits", fragile)
+    monkeypatch.setattr(PagedModel, "give", fragile)
     failed = asyncio.run(whole(engine, "bad", (5, 299, 6)))
     assert (failed.finish, failed.error) == ("error", "RuntimeError: bad weights")
     assert asyncio.run(whole(engine, "good")).finish == "length"

@@ -18,7 +18,7 @@ def row(name: str, prompt: int = 4, new: int = 8, **more: Any) -> Row:
 
 
 def test_the_smaller_priority_runs_first_and_equals_in_order() -> None:
-    schedule = Schedule(slots=3, max_context=64)
+    schedule = Schedule(slots=3, max_context=64, most_idle=9)
     for each in (row("late", priority=5), row("a"), row("b"), row("first", priority=-1)):
         schedule.enqueue(each)
     schedule.admit()
@@ -27,7 +27,7 @@ def test_the_smaller_priority_runs_first_and_equals_in_order() -> None:
 
 
 def test_a_pass_decodes_all_and_reads_prompts_within_the_budget() -> None:
-    schedule = Schedule(slots=4, max_context=64)
+    schedule = Schedule(slots=4, max_context=64, most_idle=9)
     for each in (row("decodes"), row("long", 40), row("longer", 40), row("waits", 40)):
         schedule.enqueue(each)
     schedule.admit()
@@ -40,7 +40,7 @@ def test_a_pass_decodes_all_and_reads_prompts_within_the_budget() -> None:
 
 
 def test_blocks_are_there_before_the_pass_and_free_after_the_request() -> None:
-    schedule = Schedule(slots=1, max_context=2 * BLOCK_TOKENS)
+    schedule = Schedule(slots=1, max_context=2 * BLOCK_TOKENS, most_idle=9)
     for name in "abc":
         schedule.enqueue(row(name, BLOCK_TOKENS + 1))
         schedule.admit()
@@ -51,7 +51,7 @@ def test_blocks_are_there_before_the_pass_and_free_after_the_request() -> None:
 
 
 def test_an_equal_prompt_counts_as_read_unless_it_is_scored() -> None:
-    schedule = Schedule(slots=2, max_context=4 * BLOCK_TOKENS)
+    schedule = Schedule(slots=2, max_context=4 * BLOCK_TOKENS, most_idle=9)
     schedule.enqueue(row("first", 2 * BLOCK_TOKENS + 5))
     schedule.admit()
     schedule.passed(schedule.plan(512)[0])
@@ -63,7 +63,7 @@ def test_an_equal_prompt_counts_as_read_unless_it_is_scored() -> None:
 
 
 def test_a_waiting_request_can_be_removed_and_an_unknown_one_is_none() -> None:
-    schedule = Schedule(slots=1, max_context=64)
+    schedule = Schedule(slots=1, max_context=64, most_idle=9)
     for name in ("runs", "waits"):
         schedule.enqueue(row(name))
     schedule.admit()
