@@ -10,7 +10,6 @@ The peer needs `pip install openvino-genai` (into an environment of its own, say
 
 import argparse
 import asyncio
-import json
 import shutil
 import statistics
 import subprocess
@@ -18,15 +17,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.serving import PROMPT_TOKENS, random_prompts, write_model
+from cluster.artifacts import ArtifactStore
+from cluster.manifest import Work
+from workloads.models.architecture import build_decoder, decoder_config
+from workloads.models.spec import ModelSpec, preset_shape
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings, Request, Sampling
-from workloads.serving.engine.openvino.description import GRAPH
+from workloads.serving.engine.openvino.description import Weights
 from workloads.serving.engine.openvino.export import export_model
 from workloads.serving.engine.openvino.runtime import openvino
 from workloads.serving.spec import ServingSpec
@@ -38,13 +40,11 @@ Run = Callable[[Prompts, int], float]
 """Answers the prompts with so many tokens each; seconds to the first token on the mean (0 where it cannot say)."""
 
 _READY = """
-import sys, time
-from pathlib import Path
-from workloads.serving.replica import Replica
+import asyncio, sys
 from cluster.artifacts import open_artifact
 from workloads.serving.builds.choice import BuildRef
 from workloads.serving.engine.base import EngineSettings, Request, Sampling
-import asyncio
+from workloads.serving.replica import Replica
 model, build = open_artifact(sys.argv[1]), open_artifact(sys.argv[2]) if len(sys.argv) > 2 else None
 ref = BuildRef(build.uri, build.manifest.to_json()) if build else None
 replica = Replica(model.uri, model.manifest.to_json(), "1", "auto", EngineSettings(threads=2), ref)
@@ -155,7 +155,6 @@ def peer_run(model: Path, build: Path, folder: Path, threads: int) -> Run | None
     encoder, decoder = convert_tokenizer(small_tokenizer(), with_detokenizer=True)
     ov.save_model(encoder, folder / "openvino_tokenizer.xml")
     ov.save_model(decoder, folder / "openvino_detokenizer.xml")
-    assert (folder / GRAPH).exists()
     scheduler = genai.SchedulerConfig()
     scheduler.cache_size, scheduler.enable_prefix_caching = 1, False
     properties = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": threads}
@@ -185,50 +184,32 @@ def small_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>")
 
 
-def measure_ready(here: Path, weights: str) -> None:
+def measure_ready(here: Path, weights: Weights) -> None:
     """Seconds from the start of a process to the first token of a replica of 25 million parameters, every byte verified."""
-    from cluster.artifacts import ArtifactStore
-    from cluster.manifest import Work
-
     store = ArtifactStore(str(here / "store"))
-    folder = write_25m(here / "model25")
-    export_model(folder, here / "build25", weights)  # type: ignore[arg-type]
-    for work, source in ((Work("model", {}, {}, 1, name="m"), folder), (Work("engine", {}, {}, 1, name="e"), here / "build25")):
+    folder = write_25m(here / "25M", here / "model" / "tokenizer.json")
+    export_model(folder, here / "25M-build", weights)
+    for work, source in (
+        (Work("model", {}, {}, 1, name="m"), folder),
+        (Work("engine", {}, {}, 1, name="e"), here / "25M-build"),
+    ):
         with store.draft(work) as draft:
             draft.upload(source)
-    model, build = store.open("model", "m"), store.open("engine", "e")
-    for name, arguments in (("openvino", [model.uri, build.uri]), ("torch", [model.uri])):
+    model, build = store.open("model", "m").uri, store.open("engine", "e").uri
+    for name, uris in (("openvino", [model, build]), ("torch", [model])):
         times = []
         for _ in range(5):
             started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", _READY, *arguments], check=True, capture_output=True)
+            subprocess.run([sys.executable, "-c", _READY, *uris], check=True, capture_output=True)
             times.append(time.perf_counter() - started)
         print(f"25M replica, {name:9} process start to first token: {min(times):.2f} s (median {statistics.median(times):.2f})")
 
 
-def write_25m(folder: Path) -> Path:
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
-    from workloads.models.spec import preset_shape
-
-    preset = preset_shape("25M")
-    shape = preset.shape
-    config = Qwen3Config(
-        vocab_size=preset.vocabulary,
-        hidden_size=shape.hidden_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        intermediate_size=shape.intermediate_size,
-        max_position_embeddings=1024,
-        tie_word_embeddings=True,
-    )
-    Qwen3ForCausalLM(config).save_pretrained(folder)
-    with suppress(FileNotFoundError):
-        shutil.copy(folder.parent / "model" / "tokenizer.json", folder)
-    settings = json.loads((folder / "config.json").read_text())
-    assert settings["vocab_size"] == preset.vocabulary
+def write_25m(folder: Path, tokenizer: Path) -> Path:
+    """The preset of that size with random weights."""
+    config = decoder_config(ModelSpec(preset="25M"), preset_shape("25M").vocabulary, 1024)
+    build_decoder(config, seed=0).save_pretrained(folder)
+    shutil.copy(tokenizer, folder)
     return folder
 
 
