@@ -46,6 +46,8 @@ class Parity:
 
     def refusal(self, limits: Limits) -> str:
         """Why a build is not to be served; empty where it is as good as the reference."""
+        if not self.prompts:
+            return "nothing could be compared"
         rise = self.bits_build / self.bits_reference - 1 if self.bits_reference else 0.0
         found = (
             (self.widest_tie, limits.tie, "greedy answers part from the reference where it held the tokens {:.3g} nats apart"),

@@ -26,6 +26,7 @@ from workloads.serving.spec import ServingSpec
 
 _MOST_CPUS = 4
 _SLOTS = 16
+_CONTEXT = 1024  # tokens: enough for the samples, so that two caches fit beside each other
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def make_build(folder: Path, corpus: Artifact | None, target: Path, weights: Wei
         description = export_model(folder, target, weights)
     except UserError as error:
         return Built(weights, None, str(error), 0)
-    settings = EngineSettings(slots=_SLOTS, threads=threads, device="cpu")
-    samples = sample_texts(corpus, folder, description.max_context)
+    settings = EngineSettings(slots=_SLOTS, max_context=_CONTEXT, threads=threads, device="cpu")
+    samples = sample_texts(corpus, folder, min(_CONTEXT, description.max_context))
     reference = load_engine("torch", folder, settings)
     build = load_engine("openvino", target, settings)
     try:

@@ -92,5 +92,10 @@ def test_no_number_is_no_pass() -> None:
     assert Parity(1, 1, 64, 0.0, 10, math.nan, math.nan, 1.0, math.nan).refusal(STRICT)
 
 
+def test_without_prompts_nothing_is_known_and_nothing_passes() -> None:
+    found = asyncio.run(compare(Scripted(SURE), Scripted(SURE), [], []))
+    assert found.refusal(STRICT) == "nothing could be compared"
+
+
 def test_fewer_bits_allow_less() -> None:
     assert LIMITS["f32"].error < LIMITS["bf16"].error < LIMITS["int8"].error

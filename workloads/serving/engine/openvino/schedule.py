@@ -1,6 +1,6 @@
 """Who waits, who runs, and how many tokens of each the next pass reads. Pure bookkeeping.
 
-Not for the model (paged.py) nor the thread (engine.py).
+Not for the model (paged.py) nor the thread (../stepping.py).
 """
 
 import heapq
@@ -29,6 +29,10 @@ class Row:
     @property
     def generated(self) -> int:
         return len(self.tokens) - self.prompt
+
+    @property
+    def answer(self) -> list[int]:
+        return self.tokens[self.prompt :]
 
     @property
     def unread(self) -> int:
@@ -80,8 +84,10 @@ class Schedule:
     def every(self) -> list[Row]:
         return self.rows + [entry[2] for entry in self._waiting]
 
-    def enqueue(self, row: Row) -> None:
-        heapq.heappush(self._waiting, (row.request.priority, next(self._order), row))
+    def enqueue(self, request: Request, stream: Stream) -> None:
+        tokens = [*request.token_ids, *request.resume_tokens]
+        row = Row(request, stream, tokens, len(tokens))
+        heapq.heappush(self._waiting, (request.priority, next(self._order), row))
 
     def admit(self) -> None:
         """Rows from the queue as far as there are slots; what the cache knows of their prompts counts as read, but where

@@ -9,18 +9,22 @@ from workloads.serving.engine.openvino.blocks import BLOCK_TOKENS
 from workloads.serving.engine.openvino.schedule import Row, Schedule
 
 
-def row(name: str, prompt: int = 4, new: int = 8, **more: Any) -> Row:
+def ask(name: str, prompt: int = 4, new: int = 8, **more: Any) -> tuple[Request, Stream]:
     async def stream() -> Stream:
         return Stream()
 
-    request = Request(name, tuple(range(1, prompt + 1)), new, **more)
-    return Row(request, asyncio.run(stream()), list(request.token_ids), prompt)
+    return Request(name, tuple(range(1, prompt + 1)), new, **more), asyncio.run(stream())
+
+
+def row(*arguments: Any, **more: Any) -> Row:
+    request, stream = ask(*arguments, **more)
+    return Row(request, stream, list(request.token_ids), len(request.token_ids))
 
 
 def test_the_smaller_priority_runs_first_and_equals_in_order() -> None:
     schedule = Schedule(slots=3, max_context=64, most_idle=9)
-    for each in (row("late", priority=5), row("a"), row("b"), row("first", priority=-1)):
-        schedule.enqueue(each)
+    for each in (ask("late", priority=5), ask("a"), ask("b"), ask("first", priority=-1)):
+        schedule.enqueue(*each)
     schedule.admit()
     assert [each.request.id for each in schedule.rows] == ["first", "a", "b"]
     assert schedule.waiting == 1
@@ -28,8 +32,8 @@ def test_the_smaller_priority_runs_first_and_equals_in_order() -> None:
 
 def test_a_pass_decodes_all_and_reads_prompts_within_the_budget() -> None:
     schedule = Schedule(slots=4, max_context=64, most_idle=9)
-    for each in (row("decodes"), row("long", 40), row("longer", 40), row("waits", 40)):
-        schedule.enqueue(each)
+    for each in (ask("decodes"), ask("long", 40), ask("longer", 40), ask("waits", 40)):
+        schedule.enqueue(*each)
     schedule.admit()
     schedule.rows[0].read = 3
     assert [(part.row.request.id, part.width, part.last) for part in schedule.plan(50)] == [
@@ -42,7 +46,7 @@ def test_a_pass_decodes_all_and_reads_prompts_within_the_budget() -> None:
 def test_blocks_are_there_before_the_pass_and_free_after_the_request() -> None:
     schedule = Schedule(slots=1, max_context=2 * BLOCK_TOKENS, most_idle=9)
     for name in "abc":
-        schedule.enqueue(row(name, BLOCK_TOKENS + 1))
+        schedule.enqueue(*ask(name, BLOCK_TOKENS + 1))
         schedule.admit()
         (part,) = schedule.plan(512)
         assert len(part.row.blocks) == 2
@@ -52,12 +56,12 @@ def test_blocks_are_there_before_the_pass_and_free_after_the_request() -> None:
 
 def test_an_equal_prompt_counts_as_read_unless_it_is_scored() -> None:
     schedule = Schedule(slots=2, max_context=4 * BLOCK_TOKENS, most_idle=9)
-    schedule.enqueue(row("first", 2 * BLOCK_TOKENS + 5))
+    schedule.enqueue(*ask("first", 2 * BLOCK_TOKENS + 5))
     schedule.admit()
     schedule.passed(schedule.plan(512)[0])
     schedule.remove("first")
-    schedule.enqueue(row("again", 2 * BLOCK_TOKENS + 5))
-    schedule.enqueue(row("scored", 2 * BLOCK_TOKENS + 5, sampling=Sampling(prompt_logprobs=0)))
+    schedule.enqueue(*ask("again", 2 * BLOCK_TOKENS + 5))
+    schedule.enqueue(*ask("scored", 2 * BLOCK_TOKENS + 5, sampling=Sampling(prompt_logprobs=0)))
     schedule.admit()
     assert [each.read for each in schedule.rows] == [2 * BLOCK_TOKENS, 0]
 
@@ -65,7 +69,7 @@ def test_an_equal_prompt_counts_as_read_unless_it_is_scored() -> None:
 def test_a_waiting_request_can_be_removed_and_an_unknown_one_is_none() -> None:
     schedule = Schedule(slots=1, max_context=64, most_idle=9)
     for name in ("runs", "waits"):
-        schedule.enqueue(row(name))
+        schedule.enqueue(*ask(name))
     schedule.admit()
     assert schedule.remove("waits") is not None
     assert schedule.remove("waits") is None
