@@ -25,7 +25,7 @@ def test_a_sound_build_is_accepted_with_its_figures(tiny_folder: Path, tmp_path:
 
 def test_spoilt_weights_are_refused_and_say_why(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def coarse(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-        scales = np.abs(matrix).max(axis=1, keepdims=True).astype(np.float32)
+        scales = np.abs(matrix).max(axis=1, keepdims=True).astype(np.float32) + np.float32(1e-6)
         return np.rint(matrix / scales).astype(np.int8), scales  # one bit and a sign
 
     monkeypatch.setattr(quantize, "rounded", coarse)

@@ -36,10 +36,9 @@ def export_model(folder: Path, target: Path, weights: Weights) -> Description:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer tells of every Python condition, and of those there are many
         graph = _trace(model)
-    if weights == "int8":
-        quantize_weights(graph)
+    _shrink(graph, weights)
     target.mkdir(parents=True, exist_ok=True)
-    openvino().save_model(graph, target / GRAPH, compress_to_fp16=weights != "f32")
+    openvino().save_model(graph, target / GRAPH, compress_to_fp16=False)
     text = model.config.get_text_config()
     description = Description(
         weights,
@@ -50,6 +49,16 @@ def export_model(folder: Path, target: Path, weights: Weights) -> Description:
     )
     description.write(target)
     return description
+
+
+def _shrink(graph: Any, weights: Weights) -> None:
+    """16 bits on disk, of which fp16 keeps more than bfloat16 computes with; 8 bits in products for int8."""
+    from openvino._offline_transformations import compress_model_transformation
+
+    if weights != "f32":
+        compress_model_transformation(graph)
+    if weights == "int8":
+        quantize_weights(graph)
 
 
 def _load(folder: Path) -> Any:

@@ -30,6 +30,8 @@ def _quantize(product: Any) -> bool:
     from openvino import opset13 as ops
 
     weight = product.input_value(1).get_node()
+    if weight.get_type_name() == "Convert":  # from the 16 bits on disk
+        weight = weight.input_value(0).get_node()
     if weight.get_type_name() != "Constant" or not product.get_attributes()["transpose_b"]:
         return False
     matrix = np.asarray(weight.data, dtype=np.float32)
