@@ -29,7 +29,7 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
     from what was registered, AddressError where the port is taken."""
     from app.gateway.serve import single_route, start_gateway, wait_ready
     from app.gateway.settings import with_keys
-    from workloads.serving.deploy import application_of, deploy_revision, deployed
+    from workloads.serving.deploy import application_of, deploy_revision, deployed, engine_of
 
     registry = open_registry(recipe.registry, context)
     revision = registry.show(wanted)
@@ -43,7 +43,7 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
         application = deploy_revision(spec, model, revision.name)
         url = start_gateway(spec, single_route(revision.model, revision.name, application))
         wait_ready(url, certificate=spec.tls_certificate)
-        context.reporter.finish("endpoint", "done", url=url, revision=revision.name)
+        context.reporter.finish("endpoint", "done", url=url, revision=revision.name, engine=engine_of(application))
         yield Endpoint(url, revision)
 
 

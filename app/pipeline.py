@@ -73,6 +73,7 @@ def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
     """
     from workloads.corpus.stage import build_corpus
     from workloads.evaluation.stage import evaluate_model
+    from workloads.serving.builds.stage import build_engine
     from workloads.tokenizer.stage import pack_tokens, train_tokenizer
     from workloads.training.stage import train_model
 
@@ -82,6 +83,7 @@ def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
     tokens = pack_tokens(recipe.tokens, corpus, tokenizer, before)
     model = train_model(recipe.training, recipe.model, tokens, tokenizer, context)
     evaluation = evaluate_model(recipe.evaluation, model, corpus, context)
+    build_engine(recipe.serving, model, corpus, context)
     revision = _register(recipe, model, evaluation, context)
     return Outcome(corpus, tokenizer, tokens, model, evaluation, revision)
 

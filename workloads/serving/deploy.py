@@ -92,6 +92,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     """A revision's deployment, not deployed yet: what a Serve application is built from."""
     from ray import serve
 
+    from workloads.serving.builds.choice import build_for
     from workloads.serving.replica import Replica
 
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
@@ -117,7 +118,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         prefix_mb=spec.prefix_mb,
         guess_tokens=spec.guess_tokens,
     )
-    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
+    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings, build_for(spec, model))
 
 
 def _copies(spec: ServingSpec) -> dict[str, Any]:
@@ -149,6 +150,14 @@ def ask_once(app: str) -> Chunk:
     for chunk in handle.options(stream=True).generate.remote(request, 0.0):
         answer = answer.then(chunk)
     return answer
+
+
+def engine_of(app: str) -> str:
+    """What runs a served revision: `torch`, or `openvino` where its build was taken."""
+    from ray import serve
+
+    handle: Any = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+    return str(handle.card.remote().result().capabilities.engine)
 
 
 def remove_revision(revision: str) -> None:

@@ -17,8 +17,8 @@ from cluster.manifest import Manifest
 from cluster.observe import logs
 from cluster.observe.metrics import SERVING_RUNNING, SERVING_SLOTS, SERVING_TOKENS, SERVING_WAITING
 from cluster.observe.traces import start_span
+from workloads.serving.builds.choice import BuildRef, load_chosen
 from workloads.serving.card import ModelCard, read_card
-from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Stats
 
 _LOG = logging.getLogger(__name__)
@@ -27,12 +27,20 @@ _LOG = logging.getLogger(__name__)
 class Replica:
     """Loads a model artifact, every byte checked against its manifest, and answers for it."""
 
-    def __init__(self, uri: str, manifest: bytes, revision: str, engine: str, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        uri: str,
+        manifest: bytes,
+        revision: str,
+        engine: str,
+        settings: EngineSettings,
+        build: BuildRef | None = None,
+    ) -> None:
         logs.start("stderr")
         started, self._revision, self._tokens_told = time.monotonic(), revision, 0
         artifact = Artifact(storage.locate(uri), Manifest.from_json(manifest))
         folder = artifact.local_folder()
-        self._engine = load_engine(engine, folder, settings)
+        self._engine = load_chosen(engine, folder, build, settings)
         created = int(datetime.fromisoformat(artifact.manifest.created).timestamp())
         self._card = read_card(folder, revision, artifact.fingerprint, created, self._engine.capabilities)
         self._load_seconds = time.monotonic() - started

@@ -16,7 +16,10 @@ class ServingSpec(Spec):
     port: int = Field(8000, ge=1, le=65535, description="HTTP port")
     tls_certificate: str = Field("", description="PEM file of the endpoint's certificate (chain); empty: plain HTTP")
     tls_key: str = Field("", description="PEM file of the certificate's private key; on the machine that serves HTTP")
-    engine: Literal["torch"] = Field("torch", description="what runs the model")
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs the model; auto: openvino on processors where it is installed, else torch"
+    )
+    weights: Literal["f32", "bf16", "int8"] = Field("bf16", description="of the engine build that openvino runs")
     replicas: int = Field(1, ge=1, le=1000, description="copies of the model; the fewest where max_replicas is more")
     max_replicas: int | None = Field(
         None, ge=1, le=1000, description="most copies: more than `replicas` lets them follow the load (default: replicas)"
@@ -27,7 +30,7 @@ class ServingSpec(Spec):
     scale_down_seconds: float = Field(300.0, ge=0, description="seconds of less load before a copy is taken away")
     cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
     gpus_per_replica: float = Field(0.0, ge=0, description="accelerators that Ray holds for each copy")
-    threads: int = Field(0, ge=0, le=256, description="torch threads of a copy; 0: as many as the processors it may use")
+    threads: int = Field(0, ge=0, le=256, description="threads of a copy; 0: as many as the processors it may use")
     slots: int = Field(32, ge=1, le=1024, description="requests that a copy answers at once; more wait")
     max_context: int = Field(0, ge=0, description="tokens per request, prompt and answer together; 0: all the model has")
     prefill_tokens: int = Field(256, ge=16, le=65536, description="prompt tokens read between two decoding steps")
