@@ -118,6 +118,13 @@ class ModelNotFoundError(RequestError):
     code = "model_not_found"
 
 
+class MissingError(RequestError):
+    """A request names a file or batch that is not there, or not the caller's."""
+
+    http_status = 404
+    code = "not_found"
+
+
 class OverloadedError(HanlinError):
     """The endpoint has no free place for one more request; try again shortly."""
 

@@ -32,10 +32,10 @@ class EndpointArguments(Spec):
 class RevisionGateway(Gateway):
     """A gateway for the one revision whose replicas are in its own application. It follows no board."""
 
-    def __init__(self, request_seconds: float, model: str, revision: str, _replicas: Any) -> None:
+    def __init__(self, request_seconds: float, store: str, model: str, revision: str, _replicas: Any) -> None:
         from ray import serve
 
-        super().__init__(request_seconds)
+        super().__init__(request_seconds, store)
         self._service.models.set_table(single_route(model, revision, serve.get_replica_context().app_name))
 
     @contextlib.asynccontextmanager
@@ -47,8 +47,9 @@ def build(arguments: EndpointArguments) -> Any:
     """The application of a registered revision. Raises ModelNotFoundError where there is none of that number or alias,
     ArtifactError where the model's bytes differ from what was registered."""
     file, recipe = load_recipe(arguments.recipe, arguments.overrides)
-    registry = open_registry(recipe.registry, open_context(file, SilentReporter()))
+    context = open_context(file, SilentReporter())
+    registry = open_registry(recipe.registry, context)
     revision = registry.show(arguments.revision or served_revision() or "production")
     replicas = bind_replica(recipe.serving, registry.load(str(revision.number)), revision.name)
     gateway = gateway_deployment(RevisionGateway, recipe.serving)
-    return gateway.bind(recipe.serving.request_timeout, revision.model, revision.name, replicas)
+    return gateway.bind(recipe.serving.request_timeout, context.store.uri, revision.model, revision.name, replicas)

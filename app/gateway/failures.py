@@ -43,11 +43,13 @@ def from_validation(error: RequestValidationError) -> RequestError:
         return RequestError(
             "the body is not a JSON object", "a JSON object, content-type application/json", "look at the request"
         )
-    path = [str(part) for part in first["loc"] if part != "body"]
+    path = [str(part) for part in first["loc"][1:]]
     param = path[0] if path else ""
+    if first["type"] == "missing" and len(path) > 1:
+        return RequestError(f"{param} lacks {path[-1]}", "", f"send {path[-1]} in it", param=param)
     if first["type"] == "missing":
         return RequestError(f"{param or 'the body'} is missing", "", f"send {param or 'a JSON object'}", param=param)
-    same = [problem for problem in problems if [part for part in problem["loc"] if part != "body"][:1] == path[:1]]
+    same = [problem for problem in problems if problem["loc"][1:2] == first["loc"][1:2]]
     messages = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in same)
     allowed = ", or ".join(message.removeprefix("Input ") for message in messages)
     given = json.dumps(first.get("input"), ensure_ascii=False, default=str)

@@ -34,6 +34,11 @@ class Vocabulary:
         """Token ids; `special`: with the tokens that the tokenizer puts around a text by itself."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=special).ids)
 
+    def id_of(self, token: str) -> int | None:
+        """The id of the token of this name; None where there is none."""
+        number: int | None = self._tokenizer.token_to_id(token)
+        return number
+
     @property
     def control_tokens(self) -> tuple[str, ...]:
         """The names of the tokens that are no text, such as `<|im_start|>`."""

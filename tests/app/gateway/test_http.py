@@ -199,7 +199,7 @@ def test_before_the_first_text_an_error_has_its_own_status(
         (CHAT, {"messages": QUESTION, "n": 0}, "n", "greater than or equal to 1"),
         (CHAT, {"messages": QUESTION, "stop": [1]}, "stop", "should be a valid string"),
         (CHAT, {"messages": QUESTION, "stream": "yes"}, "stream", "should be a valid boolean"),
-        (CHAT, {"messages": QUESTION, "tools": [{}]}, "tools", "not supported"),
+        (CHAT, {"messages": QUESTION, "tools": [{}]}, "tools", "lacks type"),
         (CHAT, {"messages": QUESTION, "presence_penalty": 1}, "presence_penalty", "not supported"),
         (CHAT, {"messages": QUESTION, "top_logprobs": 2}, "top_logprobs", "logprobs: true"),
         (CHAT, {"messages": [{"role": "tool", "content": ""}]}, "messages", "roles are system"),

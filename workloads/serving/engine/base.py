@@ -191,6 +191,19 @@ class Engine(ABC):
             scores.append(whole.prompt_scores)
         return scores
 
+    async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
+        """A vector per sequence. Raises RequestError where the model makes none."""
+        raise _no_head("embeddings")
+
+    async def fill_mask(self, batch: Sequence[Sequence[int]], mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        """For each sequence and each `mask` in it the `top` likeliest tokens with their probabilities, best first. Raises
+        RequestError where the model was not trained to."""
+        raise _no_head("fill-mask")
+
+    async def classify(self, batch: Sequence[Sequence[int]]) -> list[list[tuple[str, float]]]:
+        """For each sequence the labels with their probabilities. Raises RequestError where the model has no labels."""
+        raise _no_head("classify")
+
     def check(self, request: Request) -> None:
         """Refuse what this engine cannot run. Raises RequestError or ContextLengthError."""
         length, limit = len(request.token_ids) + len(request.resume_tokens), self.capabilities.max_context
@@ -211,3 +224,7 @@ class Engine(ABC):
                 "tokenize with this model's tokenizer",
                 param="prompt",
             )
+
+
+def _no_head(task: str) -> RequestError:
+    return RequestError(task, "this model cannot do that", "ask a model that was trained for it", param="model")
