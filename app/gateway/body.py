@@ -6,14 +6,17 @@ unknown is ignored with one warning.
 
 import logging
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.errors import RequestError
 
 _LOG = logging.getLogger(__name__)
 _warned: set[str] = set()
+
+
+ModelName = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Body(BaseModel):

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
-from app.gateway.body import Body
+from app.gateway.body import Body, ModelName
 from app.gateway.described import Classifications, Embeddings, FilledMasks, answers
 from app.gateway.inputs import Input, batch_of, input_usage
 from app.gateway.models import Served
@@ -22,7 +22,7 @@ from cluster.errors import RequestError
 
 
 class EncoderBody(Body):
-    model: str = Field(min_length=1)
+    model: ModelName
     input: Input
     user: str | None = None
 

@@ -52,6 +52,12 @@ def from_validation(error: RequestValidationError) -> RequestError:
     same = [problem for problem in problems if problem["loc"][1:2] == first["loc"][1:2]]
     messages = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in same)
     allowed = ", or ".join(message.removeprefix("Input ") for message in messages)
-    given = json.dumps(first.get("input"), ensure_ascii=False, default=str)
-    given = given if len(given) <= 80 else given[:77] + "..."
-    return RequestError(f"{'.'.join(path[:1]) or 'the body'} is {given}", f"it {allowed}", "", param=param)
+    return RequestError(f"{param or 'the body'} is {_shown(first.get('input'))}", f"it {allowed}", "", param=param)
+
+
+def _shown(given: Any) -> str:
+    try:
+        text = json.dumps(given, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "something deeply nested"
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -14,6 +14,8 @@ from workloads.serving.engine.base import Grammar
 
 _SCHEMA_BYTES = 64 << 10
 """Largest schema, as JSON; a compiled one takes some hundred times as much memory."""
+_SCHEMA_DEPTH = 32
+"""Deepest nesting of a schema's objects and lists; who checks and compiles one does so by recursion."""
 
 
 class PlainFormat(Body):
@@ -55,6 +57,8 @@ def grammar_of(wanted: ResponseFormat | None) -> Grammar | None:
 
 def schema_grammar(schema: dict[str, JsonValue], param: str) -> Grammar:
     """The grammar of a JSON schema. Raises RequestError for one that is none or too large."""
+    if not _shallow(schema):
+        raise RequestError("a deep JSON schema", f"at most {_SCHEMA_DEPTH} levels", "use $defs and $ref", param=param)
     text = json.dumps(schema, ensure_ascii=False)
     if len(text.encode()) > _SCHEMA_BYTES:
         raise RequestError("a large JSON schema", f"at most {_SCHEMA_BYTES >> 10} KiB", "make it smaller", param=param)
@@ -67,3 +71,18 @@ def schema_grammar(schema: dict[str, JsonValue], param: str) -> Grammar:
             f"a JSON schema that is none ({error.message[:200]})", "JSON Schema, draft 2020-12", "mend it", param=param
         ) from error
     return Grammar("json_schema", text)
+
+
+def _shallow(schema: JsonValue) -> bool:
+    level: list[JsonValue] = [schema]
+    for _ in range(_SCHEMA_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: JsonValue) -> list[JsonValue]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from app.gateway.batch.attach import add_batch
-from app.gateway.batch.paths import MAX_FILE
 from app.gateway.batch.store import BatchStore
 from app.gateway.described import ChatAnswer, CompletionAnswer, ModelEntry, ModelList, answers
 from app.gateway.encoders import add_encoders
@@ -21,6 +20,7 @@ from app.gateway.failures import error_response, from_validation
 from app.gateway.feedback import FeedbackStore, add_feedback
 from app.gateway.job import chat_job, completion_job
 from app.gateway.metrics import CONTENT_TYPE
+from app.gateway.reading import BodyLimit, JsonRoute
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
 from app.gateway.responses import add_responses
 from app.gateway.schema import ChatBody, CompletionBody
@@ -53,8 +53,6 @@ ENDPOINTS = frozenset(
     ]
 )
 """What the count of answers tells apart; all else is `other`."""
-MAX_BODY = 16 << 20
-"""Bytes of a request's body: more than any context holds."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -63,7 +61,8 @@ def create_app(
 ) -> FastAPI:
     """The endpoint as an ASGI application. `answer_id`: whether it sends X-Request-Id itself (requests.py); `keep`: where
     files, batches and feedback are kept, without which there are no such paths."""
-    app = FastAPI(title="Hanlin", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MAX_BODY)
+    app = FastAPI(title="Hanlin", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.router.route_class = JsonRoute
     _add_answers(app, service)
     add_tokens(app, service)
     add_responses(app, service)
@@ -74,6 +73,7 @@ def create_app(
         add_feedback(app, service, FeedbackStore(keep))
         add_batch(app, service, BatchStore(keep))
     _add_errors(app, service)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Tracked, answer_id=answer_id)
     return app
 
@@ -178,8 +178,6 @@ def _add_errors(app: FastAPI, service: Service) -> None:
         if error.status_code == 400:
             allowed = "a JSON object in UTF-8; a form with `file` and `purpose` for /v1/files"
             return answer(request, RequestError("the body cannot be read as JSON", allowed, "check its form and encoding"))
-        if error.status_code == 413:
-            error.detail = f"more than {MAX_BODY >> 20} MiB, or {MAX_FILE >> 20} MiB of a file"
         given = RequestError(f"{request.method} {request.url.path}: {error.detail.lower()}", "", "see GET /openapi.json")
         response = answer(request, given)
         response.status_code = error.status_code

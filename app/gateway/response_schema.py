@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from app.gateway.body import Body
+from app.gateway.body import Body, ModelName
 from app.gateway.grammar import JsonSchema, JsonSchemaFormat, PlainFormat, RegexFormat
 from app.gateway.schema import MAX_LOGPROBS, ChatBody, ChatMessage, TextPart
 from app.gateway.tools import Function, MadeCall, NamedFunction, NamedTool, Tool, ToolCall
@@ -56,7 +56,7 @@ class TextOptions(Body):
 
 
 class ResponsesBody(Body):
-    model: str = Field(min_length=1)
+    model: ModelName
     input: str | Annotated[list[SaidMessage | SaidCall | SaidResult], Field(min_length=1)]
     instructions: str | None = None
     max_output_tokens: int | None = Field(None, ge=1)

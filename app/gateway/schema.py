@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from app.gateway.body import Body
+from app.gateway.body import Body, ModelName
 from app.gateway.grammar import ResponseFormat
 from app.gateway.inputs import Input, each_of
 from app.gateway.tools import NamedTool, Tool, ToolCall
@@ -26,7 +26,7 @@ class StreamOptions(Body):
 class SamplingBody(Body):
     """What chat and completions share. None: the model's own default."""
 
-    model: str = Field(min_length=1)
+    model: ModelName
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=0)

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from app.gateway.answer import Echo, ScoredToken
-from app.gateway.body import Body
+from app.gateway.body import Body, ModelName
 from app.gateway.described import Detokenized, Scores, Tokenized, answers
 from app.gateway.inputs import Input, TokenId, batch_of, input_usage, tokens_of
 from app.gateway.job import render
@@ -26,21 +26,21 @@ from workloads.serving.engine.base import Chunk, Request, Sampling
 class TokenizeBody(Body):
     """`prompt` (or vLLM's `messages`) to token ids."""
 
-    model: str = Field(min_length=1)
+    model: ModelName
     prompt: str | None = None
     messages: list[ChatMessage] | None = None
     add_special_tokens: bool = True
 
 
 class DetokenizeBody(Body):
-    model: str = Field(min_length=1)
+    model: ModelName
     tokens: list[TokenId]
 
 
 class ScoreBody(Body):
     """`input`: the texts; `top_logprobs`: how many other tokens to tell at every place."""
 
-    model: str = Field(min_length=1)
+    model: ModelName
     input: Input
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
     user: str | None = None

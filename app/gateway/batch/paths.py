@@ -24,8 +24,6 @@ from cluster import storage
 from cluster.errors import RequestError
 from cluster.observe.logs import context_fact
 
-MAX_FILE = 200 << 20
-"""Bytes of a file, OpenAI's own limit for batches."""
 _ID = r"^[A-Za-z0-9_-]{1,100}$"
 _BLOCK = 1 << 20
 Id = Annotated[str, Path(pattern=_ID)]
@@ -42,7 +40,7 @@ class BatchBody(Body):
 
 
 def add_files(app: FastAPI, service: Service, store: BatchStore) -> None:
-    @app.post("/v1/files", responses=answers(FileEntry), max_body_size=MAX_FILE)
+    @app.post("/v1/files", responses=answers(FileEntry))
     async def upload(file: UploadFile, purpose: Annotated[str, Form()]) -> Response:
         if purpose != "batch":
             raise RequestError(f"the purpose {purpose[:64]!r}", "batch", "upload batches of requests", param="purpose")
