@@ -24,13 +24,27 @@ def each_of(given: Input) -> list[str | list[int]]:
 
 
 async def tokens_of(text: str | list[int], served: Served, param: str) -> tuple[int, ...]:
-    """Token ids of one text. Raises RequestError for an id beyond the model's vocabulary."""
+    """Token ids of one text. Raises RequestError for an id beyond the model's vocabulary, ContextLengthError for a text far
+    beyond the model's context."""
     if isinstance(text, str):
+        require_room(text, served, param)
         return await served.encode(text, special=True)
     size = served.card.capabilities.vocabulary
     if text and max(text) >= size:
         raise RequestError(f"token id {max(text)}", f"ids from 0 to {size - 1}", "use /v1/tokenize", param=param)
     return tuple(text)
+
+
+def require_room(text: str, served: Served, param: str) -> None:
+    """Raises ContextLengthError for a text that is too long whatever its tokens are: reading a huge one takes seconds."""
+    least, limit = served.vocabulary.fewest_tokens(len(text)), served.card.capabilities.max_context
+    if least > limit:
+        raise ContextLengthError(
+            f"a text of {len(text)} characters, more than {least} tokens",
+            f"this model's context holds {limit}",
+            "shorten the text",
+            param=param,
+        )
 
 
 async def batch_of(given: Input, served: Served) -> list[tuple[int, ...]]:

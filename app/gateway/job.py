@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from app.gateway.grammar import grammar_of
-from app.gateway.inputs import tokens_of
+from app.gateway.inputs import require_room, tokens_of
 from app.gateway.models import Served
 from app.gateway.schema import ChatBody, ChatMessage, CompletionBody, SamplingBody
 from app.gateway.shield import Prompt
@@ -42,7 +42,9 @@ class Job:
 async def chat_job(body: ChatBody, served: Served, seconds: float, tools: ToolPlan | None = None) -> Job:
     """What the messages say stays text, also where it spells a control token such as `<|im_start|>`; only the template
     writes those. Raises RequestError for messages that the template refuses, ContextLengthError."""
-    prompt = await served.encode_prompt(render(body.messages, served, tools))
+    rendered = render(body.messages, served, tools)
+    require_room(rendered.text, served, "messages")
+    prompt = await served.encode_prompt(rendered)
     wanted = body.max_completion_tokens or body.max_tokens
     logprobs = (body.top_logprobs or 0) if body.logprobs else None
     if body.top_logprobs and not body.logprobs:
