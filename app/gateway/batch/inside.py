@@ -25,7 +25,7 @@ class Inside:
             await self._app(scope | {OWNER: owner}, receive, send)
 
         transport = httpx.ASGITransport(as_owner, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=None) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=None, trust_env=False) as client:
             response = await client.post(path, json=body)
         reply = Reply(response.status_code, response.headers.get(REQUEST_ID_HEADER, ""), response.json())
         return reply, _wait(response)

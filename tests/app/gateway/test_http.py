@@ -72,6 +72,8 @@ def test_a_stream_gives_the_same_text_in_whole_characters(endpoint: Endpoint, ca
     assert found[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert found[-3]["choices"][0]["finish_reason"] == "length"
     assert found[-2]["choices"] == []
+    assert all(event["usage"] is None for event in found[:-2])
+    assert all("usage" not in event for event in events(endpoint.post(CHAT, messages=QUESTION, stream=True))[:-1])
     assert found[-2]["usage"]["completion_tokens"] == len(Vocabulary(card.tokenizer).encode(text, special=False))
 
 
