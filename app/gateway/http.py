@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from app.gateway.batch.attach import add_batch
@@ -34,25 +35,6 @@ from cluster.storage import Location
 
 _LOG = logging.getLogger(__name__)
 _READY_SECONDS = 2.0
-ENDPOINTS = frozenset(
-    [
-        "chat",
-        "completions",
-        "responses",
-        "models",
-        "tokenize",
-        "detokenize",
-        "score",
-        "embeddings",
-        "fill-mask",
-        "classify",
-        "readyz",
-        "feedback",
-        "files",
-        "batches",
-    ]
-)
-"""What the count of answers tells apart; all else is `other`."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -156,10 +138,11 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
 
 def _add_errors(app: FastAPI, service: Service) -> None:
+    endpoints = {_endpoint(route.path) for route in app.routes if isinstance(route, APIRoute)}
+
     def answer(request: Request, error: HanlinError) -> Response:
-        endpoint = request.url.path.removeprefix("/v1/").partition("/")[0]
-        known = endpoint if endpoint in ENDPOINTS else "other"
-        return service.counted(known, error_response(error))
+        endpoint = _endpoint(request.url.path)
+        return service.counted(endpoint if endpoint in endpoints else "other", error_response(error))
 
     @app.exception_handler(HanlinError)
     async def ours(request: Request, error: HanlinError) -> Response:
@@ -189,3 +172,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
         if request_id := request.scope.get("hanlin_request_id"):
             response.headers[REQUEST_ID_HEADER] = request_id  # this answer is sent from outside of Tracked
         return response
+
+
+def _endpoint(path: str) -> str:
+    """What the count of answers calls a path."""
+    return path.removeprefix("/v1").removeprefix("/").partition("/")[0]

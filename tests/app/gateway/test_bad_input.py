@@ -1,6 +1,7 @@
 """Whatever a client sends: a status that fits, OpenAI's error body, nothing of ours in it, and the next request is answered."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -147,6 +148,21 @@ def test_a_body_beyond_the_limit_is_413(endpoint: Endpoint, path: str, tmp_path:
     response = send(endpoint, path, b" " * (MAX_BODY + 1))
     assert response.status_code == 413
     sound(response)
+
+
+def test_a_body_that_never_says_how_long_it_is_ends_at_the_limit(endpoint: Endpoint) -> None:
+    sent = 0
+
+    async def blocks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1 << 20
+            yield b" " * (1 << 20)
+
+    response = endpoint.request("POST", CHAT, content=blocks(), headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    sound(response)
+    assert sent <= MAX_BODY + (2 << 20)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", "", "application/json; charset=gbk"])
