@@ -1,7 +1,8 @@
 """Errors in OpenAI's shape: {"error": {"message", "type", "param", "code"}} with the status that fits."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +31,16 @@ def error_response(error: HanlinError) -> JSONResponse:
     retry = isinstance(error, OverloadedError | UnavailableError)
     headers = {"Retry-After": str(RETRY_SECONDS)} if retry else None
     return JSONResponse(error_body(error), status_code=error.http_status, headers=headers)
+
+
+@contextmanager
+def renamed(fields: Mapping[str, str]) -> Iterator[None]:
+    """An error within the block names the field that the client sent, where one path's request is put as another's."""
+    try:
+        yield
+    except RequestError as error:
+        error.param = fields.get(error.param, error.param)
+        raise
 
 
 def from_validation(error: RequestValidationError) -> RequestError:

@@ -4,20 +4,20 @@ Not for the JSON of answers (response_writer.py); what is generated and how is t
 """
 
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from app.gateway.described import ResponseAnswer, answers
+from app.gateway.failures import renamed
 from app.gateway.job import Job, chat_job
 from app.gateway.response_schema import ResponsesBody
 from app.gateway.response_writer import ResponseWriter
 from app.gateway.service import REVISION_HEADER, Event, Service, broken, sse
 from app.gateway.shapes import Json
 from app.gateway.tools import plan_tools
-from cluster.errors import RequestError
 
 _FIELDS = {"messages": "input", "response_format": "text", "max_tokens": "max_output_tokens", "logprobs": "include"}
 """Chat's name of a field -> this endpoint's."""
@@ -27,7 +27,7 @@ def add_responses(app: FastAPI, service: Service) -> None:
     @app.post("/v1/responses", responses=answers(ResponseAnswer, streamed=True))
     async def responses(body: ResponsesBody) -> Response:
         body.check()
-        with _own_names():
+        with renamed(_FIELDS):
             chat = body.as_chat()
             served = await service.models.find(body.model)
             tools = plan_tools(chat, served.template)
@@ -43,16 +43,6 @@ def add_responses(app: FastAPI, service: Service) -> None:
         lines = _lines(first, events, writer, job)
         streamed = StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
         return service.counted("responses", streamed)
-
-
-@contextmanager
-def _own_names() -> Iterator[None]:
-    """An error names the field that the client sent."""
-    try:
-        yield
-    except RequestError as error:
-        error.param = _FIELDS.get(error.param, error.param)
-        raise
 
 
 def _head(body: ResponsesBody, job: Job) -> Json:

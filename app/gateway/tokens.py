@@ -1,26 +1,23 @@
 """Text to tokens, tokens to text, and how likely a text is: /v1/tokenize, /v1/detokenize, /v1/score."""
 
-import asyncio
-import time
-import uuid
-from contextlib import aclosing
-
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
-from app.gateway.answer import Echo, ScoredToken
+from app.gateway.answer import ScoredToken
 from app.gateway.body import Body, ModelName
 from app.gateway.described import Detokenized, Scores, Tokenized, answers
-from app.gateway.inputs import Input, TokenId, batch_of, input_usage, tokens_of
-from app.gateway.job import render
+from app.gateway.failures import renamed
+from app.gateway.inputs import Input, TokenId, input_usage, tokens_of
+from app.gateway.job import completion_job, render
 from app.gateway.models import Served
-from app.gateway.schema import MAX_LOGPROBS, ChatMessage
+from app.gateway.schema import MAX_LOGPROBS, ChatMessage, CompletionBody
 from app.gateway.service import REVISION_HEADER, Service
 from app.gateway.shapes import Json, completion_scores
-from cluster.errors import HanlinError, RequestError, UnavailableError
-from cluster.observe.logs import context_fact
-from workloads.serving.engine.base import Chunk, Request, Sampling
+from cluster.errors import RequestError
+
+_FIELDS = {"prompt": "input", "messages": "input", "max_tokens": "input", "n": "input", "logprobs": "top_logprobs"}
+"""A completion's name of a field -> that of a score."""
 
 
 class TokenizeBody(Body):
@@ -44,6 +41,11 @@ class ScoreBody(Body):
     input: Input
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
     user: str | None = None
+
+    def as_completion(self) -> CompletionBody:
+        """One that repeats its prompt and says nothing of its own."""
+        told = self.top_logprobs or 0
+        return CompletionBody(model=self.model, prompt=self.input, echo=True, logprobs=told, max_tokens=0, temperature=0.0)
 
 
 def add_tokens(app: FastAPI, service: Service) -> None:
@@ -72,14 +74,18 @@ def add_tokens(app: FastAPI, service: Service) -> None:
     async def score(body: ScoreBody) -> Response:
         """Natural-log probability of every token of a text given those before it, and their sum; the first has none."""
         body.check()
-        served = await service.models.find(body.model)
-        batch = await batch_of(body.input, served)
-        scored = await asyncio.gather(*(_score(service, served, each, body.top_logprobs) for each in batch))
+        with renamed(_FIELDS):
+            asked = body.as_completion()
+            served = await service.models.find(body.model)
+            job = await completion_job(asked, served, service.request_seconds)
+        scores: list[list[ScoredToken]] = [[] for _ in job.requests]
+        async for index, piece in service.answering("score", asked, job):
+            scores[index] += piece.scores
         data = {
             "object": "list",
             "model": body.model,
-            "data": [_entry(index, scores) for index, scores in enumerate(scored)],
-            "usage": input_usage(batch),
+            "data": [_entry(index, each) for index, each in enumerate(scores)],
+            "usage": input_usage(job.prompts),
         }
         return service.counted("score", JSONResponse(data, headers={REVISION_HEADER: served.revision}))
 
@@ -92,27 +98,6 @@ async def _tokenized(body: TokenizeBody, served: Served) -> tuple[int, ...]:
     raise RequestError("neither prompt nor messages, or both", "one of them", "send one", param="prompt")
 
 
-async def _score(service: Service, served: Served, tokens: tuple[int, ...], top: int | None) -> tuple[ScoredToken, ...]:
-    request = Request(
-        id=f"score-{uuid.uuid4().hex}",
-        token_ids=tokens,
-        max_new_tokens=0,
-        sampling=Sampling(prompt_logprobs=top or 0),
-        deadline=time.time() + service.request_seconds,
-        origin=context_fact("request_id"),
-        traceparent=context_fact("traceparent"),
-    )
-    whole = Chunk()
-    async with aclosing(service.upstream.generate(served.app, request, 0.0)) as chunks:
-        async for chunk in chunks:
-            whole = whole.then(chunk)
-    if whole.finish == "error":
-        raise HanlinError(f"a text could not be scored ({whole.error})", "", "look at the replica's log")
-    if len(whole.prompt_scores) != len(tokens) - 1:
-        raise UnavailableError("the text was not scored in time", "", "send fewer texts or try again")
-    return Echo("", tokens, scored=True).piece(served.vocabulary, whole.prompt_scores).scores
-
-
-def _entry(index: int, scores: tuple[ScoredToken, ...]) -> Json:
+def _entry(index: int, scores: list[ScoredToken]) -> Json:
     total = sum(score.logprob for score in scores if score.logprob is not None)
     return {"object": "score", "index": index, "logprob": total} | (completion_scores(scores) or {})
