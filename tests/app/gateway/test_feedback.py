@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from app.gateway.feedback import FeedbackStore
-from cluster.observe.logs import log_context
 from cluster.storage import locate
 from tests.app.gateway.conftest import Endpoint
 
@@ -20,12 +19,11 @@ def kept(endpoint: Endpoint, tmp_path: Path) -> FeedbackStore:
 
 def test_ratings_and_corrections_are_kept_in_order(endpoint: Endpoint, kept: FeedbackStore) -> None:
     said = [{"role": "user", "content": "几座桥？"}]
-    with log_context(tenant="shop"):
-        first = endpoint.request("POST", PATH, json={"id": "chatcmpl-1", "rating": -1, "messages": said, "answer": "两座。"})
+    first = endpoint.request("POST", PATH, json={"id": "chatcmpl-1", "rating": -1, "messages": said, "answer": "两座。"})
     endpoint.request("POST", PATH, json={"id": "chatcmpl-1", "correction": "一座。", "model": "tiny@7", "user": "甲"})
     assert first.json() | {"id": "", "created": 0} == {"id": "", "object": "feedback", "created": 0, "answer_id": "chatcmpl-1"}
     one, two = kept.read()
-    assert (one.id, one.answer_id, one.rating, one.tenant) == (first.json()["id"], "chatcmpl-1", -1, "shop")
+    assert (one.id, one.answer_id, one.rating, one.tenant) == (first.json()["id"], "chatcmpl-1", -1, "")
     assert (one.messages, one.answer) == ((("user", "几座桥？"),), "两座。")
     assert (two.correction, two.model, two.user, two.rating) == ("一座。", "tiny@7", "甲", None)
 

@@ -1,8 +1,12 @@
 """Files: kept, listed in pages, given back and removed; nobody sees another's."""
 
+from pathlib import Path
+
 import pytest
 
-from cluster.observe.logs import log_context
+from app.gateway.batch.files import FileStore
+from cluster.errors import MissingError
+from cluster.storage import locate
 from tests.app.gateway.conftest import Endpoint
 
 LINES = '{"custom_id": "一"}\n'.encode()
@@ -39,14 +43,17 @@ def test_lists_come_in_pages(keeping: Endpoint) -> None:
     assert keeping.request("GET", "/v1/files?purpose=other").json()["data"] == []
 
 
-def test_nobody_sees_anothers_file(keeping: Endpoint) -> None:
-    with log_context(tenant="shop"):
-        name = upload(keeping)
-        assert keeping.request("GET", f"/v1/files/{name}").status_code == 200
-    with log_context(tenant="bank"):
-        for method, path in (("GET", name), ("GET", f"{name}/content"), ("DELETE", name)):
-            assert keeping.request(method, f"/v1/files/{path}").status_code == 404
-        assert keeping.request("GET", "/v1/files").json()["data"] == []
+def test_nobody_sees_anothers_file(tmp_path: Path) -> None:
+    root = locate(str(tmp_path / "kept"))
+    (tmp_path / "lines").write_bytes(LINES)
+    shop, bank = FileStore(root, "shop"), FileStore(root, "bank")
+    name = shop.add(tmp_path / "lines", "lines", "batch").id
+    assert shop.show(name).bytes == len(LINES)
+    for look in (bank.show, bank.content, bank.remove):
+        with pytest.raises(MissingError, match="no file"):
+            look(name)
+    assert bank.all() == []
+    assert [file.id for file in shop.all()] == [name]
 
 
 @pytest.mark.parametrize(
