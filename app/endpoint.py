@@ -41,7 +41,7 @@ def open_endpoint(recipe: Recipe, context: StageContext, wanted: str = "producti
         if application_of(revision.name) not in deployed():
             ours.callback(_leave, revision.name)
         application = deploy_revision(spec, model, revision.name)
-        url = start_gateway(spec, single_route(revision.model, revision.name, application))
+        url = start_gateway(spec, single_route(revision.model, revision.name, application), context.store.uri)
         wait_ready(url, certificate=spec.tls_certificate)
         context.reporter.finish("endpoint", "done", url=url, revision=revision.name, engine=engine_of(application))
         yield Endpoint(url, revision)

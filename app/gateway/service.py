@@ -113,6 +113,11 @@ class Service:
                     tenant.use(event[1].tokens)
                     yield event
 
+    def counted(self, endpoint: str, response: Response) -> Response:
+        """An answer on its way out, told to the metrics."""
+        self.metrics.answered(endpoint, response.status_code, response.headers.get(REVISION_HEADER, ""))
+        return response
+
     def _events(self, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
         pause = self._pause(bool(body.stream))
         answers = []
@@ -217,21 +222,26 @@ async def _lines(
         try:
             for index in range(len(job.requests)):
                 if opening := shape.opening(index):
-                    yield _event(shape.chunk([opening]))
+                    yield sse(shape.chunk([opening]))
             tokens = first[1].tokens
-            yield _event(shape.chunk([_delta(shape, first, scored)]))
+            yield sse(shape.chunk([_delta(shape, first, scored)]))
             async for event in events:
                 tokens += event[1].tokens
-                yield _event(shape.chunk([_delta(shape, event, scored)]))
+                yield sse(shape.chunk([_delta(shape, event, scored)]))
             if body.include_usage:
-                yield _event(shape.chunk([], usage(job.prompt_tokens, tokens)))
+                yield sse(shape.chunk([], usage(job.prompt_tokens, tokens)))
             yield b"data: [DONE]\n\n"
         except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
-            SERVING_BROKEN.record(revision=job.served.revision)
-            if not isinstance(error, HanlinError):
-                _LOG.exception("stream_failed")
-                error = HanlinError("the answer broke off", "", "send the request again")
-            yield _event(error_body(error))
+            yield sse(error_body(broken(error, job)))
+
+
+def broken(error: Exception, job: Job) -> HanlinError:
+    """What broke a stream off, counted, as its client is told."""
+    SERVING_BROKEN.record(revision=job.served.revision)
+    if isinstance(error, HanlinError):
+        return error
+    _LOG.error("stream_failed", exc_info=error)
+    return HanlinError("the answer broke off", "", "send the request again")
 
 
 def _delta(shape: Shape, event: Event, scored: bool) -> dict[str, Any]:
@@ -243,7 +253,8 @@ _LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\
 """What some clients take for the end of a line, escaped as JSON allows."""
 
 
-def _event(data: dict[str, Any]) -> bytes:
+def sse(data: dict[str, Any]) -> bytes:
+    """One server-sent event."""
     line = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
     return b"data: " + line.encode() + b"\n\n"
 

@@ -1,7 +1,7 @@
 """The gateway's way to the replicas. Errors of Ray become ours here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -12,6 +12,11 @@ from workloads.serving.engine.base import Chunk, Request, Stats
 
 ACCEPT_SECONDS = 10.0
 """How long a request waits for a replica to take it before 503 is answered."""
+
+
+ENCODE_SECONDS = 60.0
+"""How long a batch for an encoder may take before 503 is answered."""
+Batch = Sequence[Sequence[int]]
 
 
 class Upstream(Protocol):
@@ -25,6 +30,15 @@ class Upstream(Protocol):
 
     def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         """The engine's chunks. Closing it early frees the request's place. Raises UnavailableError, OverloadedError."""
+
+    async def embed(self, app: str, batch: Batch) -> list[list[float]]:
+        """A vector per sequence. Raises RequestError where the model makes none, UnavailableError, OverloadedError."""
+
+    async def fill_mask(self, app: str, batch: Batch, mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        """For each sequence and each `mask` in it the best tokens with their probabilities. Raises as `embed`."""
+
+    async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
+        """For each sequence the labels with their probabilities. Raises as `embed`."""
 
 
 class ServeUpstream:
@@ -61,6 +75,20 @@ class ServeUpstream:
             finally:
                 if not ended:
                     response.cancel()
+
+    async def embed(self, app: str, batch: Batch) -> list[list[float]]:
+        return list(await self._encode(app, "embed", batch))
+
+    async def fill_mask(self, app: str, batch: Batch, mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        return list(await self._encode(app, "fill_mask", batch, mask, top))
+
+    async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
+        return list(await self._encode(app, "classify", batch))
+
+    async def _encode(self, app: str, task: str, *arguments: Any) -> Any:
+        with _plain_errors():
+            handle = await self._handle(app)
+            return await asyncio.wait_for(handle.encode.remote(task, *arguments), ENCODE_SECONDS)
 
     async def _handle(self, app: str) -> Any:
         from ray import serve

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Literal
 
 from cluster import storage
 from cluster.artifacts import Artifact
@@ -66,6 +67,10 @@ class Replica:
         finally:
             await chunks.aclose()
             leg.end()
+
+    async def encode(self, task: Literal["embed", "fill_mask", "classify"], *arguments: Any) -> Any:
+        """What the engine's method of that name returns. Raises RequestError where the model cannot do it."""
+        return await getattr(self._engine, task)(*arguments)
 
     async def card(self) -> ModelCard:
         return self._card
