@@ -12,10 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from app.gateway.conversation import conversation_of
 from app.gateway.failures import error_response, from_validation
 from app.gateway.job import chat_job, completion_job, render
 from app.gateway.metrics import CONTENT_TYPE
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
+from app.gateway.routes import must_answer
 from app.gateway.schema import ChatBody, CompletionBody, TokenizeBody
 from app.gateway.service import REVISION_HEADER, Service
 from app.gateway.shapes import ChatShape, CompletionShape
@@ -42,7 +44,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/v1/chat/completions")
     async def chat_completions(body: ChatBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         job = await chat_job(body, served, service.request_seconds)
         shape = ChatShape(uuid.uuid4().hex, body.model, served.revision)
         return _counted(service, "chat", await service.respond("chat", body, job, shape))
@@ -50,7 +52,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/v1/completions")
     async def completions(body: CompletionBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         job = await completion_job(body, served, service.request_seconds)
         shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision)
         return _counted(service, "completions", await service.respond("completions", body, job, shape))
@@ -112,8 +114,8 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        """Every revision that requests go to answers."""
-        apps = {route.app for routes in service.models.table.values() for route in routes if route.weight > 0}
+        """Every revision that requests go to answers; another one stands in for one that is being released."""
+        apps = must_answer(service.models.table)
         if not apps:
             raise UnavailableError("no model is served yet", "", "start one with `hanlin serve`")
         async with asyncio.timeout(_READY_SECONDS):

@@ -21,6 +21,7 @@ from app.gateway.metrics import Metrics
 from app.gateway.models import Models
 from app.gateway.schema import SamplingBody
 from app.gateway.shapes import Shape, usage
+from app.gateway.trials import Trials
 from app.gateway.upstream import Upstream
 from cluster.errors import HanlinError
 from cluster.observe.metrics import SERVING_BROKEN
@@ -52,13 +53,17 @@ class Service:
     def __init__(self, upstream: Upstream, request_seconds: float) -> None:
         self.models, self.metrics = Models(upstream), Metrics()
         self.upstream, self.request_seconds = upstream, request_seconds
+        self.trials = Trials(self.models, upstream, request_seconds)
         self._ongoing = 0
 
     async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
         """The HTTP answer to a job. Nothing is sent before the first text is there, so that errors until then have their
         own status."""
-        timer = _Timer(endpoint, job, self)
-        events = timer.watch(self._events(body, job))
+        started = time.monotonic()
+        job, answer = await self.trials.answer(body, job, self._events)
+        shape.by(job.served.revision)
+        timer = _Timer(endpoint, job, self, started)
+        events = timer.watch(answer)
         headers = {REVISION_HEADER: job.served.revision}
         scored = _wants_scores(job)
         if not body.stream:
@@ -75,7 +80,7 @@ class Service:
             if job.echo:
                 place = job.prompt_of(index)
                 echo = Echo(job.echo[place], job.prompts[place], request.sampling.prompt_logprobs is not None)
-            chunks = self.upstream.generate(job.served.app, request, pause)
+            chunks = self.trials.chunks(job, request, pause)
             answers.append(read_answer(chunks, TextStream(job.served.vocabulary, job.stops, echo)))
         return _merge(answers)
 
@@ -89,9 +94,8 @@ class Service:
 class _Timer:
     """Counts and times one job while its events pass."""
 
-    def __init__(self, endpoint: str, job: Job, service: Service) -> None:
-        self._endpoint, self._job, self._service = endpoint, job, service
-        self._started = time.monotonic()
+    def __init__(self, endpoint: str, job: Job, service: Service, started: float) -> None:
+        self._endpoint, self._job, self._service, self._started = endpoint, job, service, started
 
     async def watch(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         metrics, served = self._service.metrics, self._job.served

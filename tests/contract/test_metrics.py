@@ -35,6 +35,9 @@ FROZEN = {
     "hanlin_serving_waiting_requests": ("gauge", REVISION),
     "hanlin_serving_slots": ("gauge", REVISION),
     "hanlin_serving_generated_tokens": ("counter", REVISION),
+    "hanlin_release_share_ratio": ("gauge", ("model",)),
+    "hanlin_release_evidence_ratio": ("gauge", ("model", "check")),
+    "hanlin_release_decisions": ("counter", ("model", "action")),
 }
 FROZEN_PLANNED = {"hanlin_cache_lookups": ("counter", ("result",))}
 
