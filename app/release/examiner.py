@@ -12,7 +12,7 @@ from contextlib import aclosing
 from app.gateway.models import Models, Served
 from app.gateway.routes import Route
 from app.gateway.upstream import Upstream
-from cluster.errors import HanlinError, UnavailableError
+from cluster.errors import UnavailableError
 from workloads.serving.engine.base import Chunk, Request, Sampling
 
 _QUESTIONS = ("请用一句话介绍春天。", "一个星期有几天？", "写一个关于读书的短句。")
@@ -80,7 +80,7 @@ class ServeExaminer:
             async for chunk in chunks:
                 whole = whole.then(chunk)
         if whole.finish not in ("stop", "length"):
-            raise HanlinError(f"{served.revision} ended an answer with {whole.finish} ({whole.error})")
+            raise UnavailableError(f"{served.revision} ended an answer with {whole.finish} ({whole.error})")
         return whole
 
     async def _open(self, route: Route) -> Served:

@@ -37,7 +37,7 @@ class _Block:
 
     old: list[Observation] = field(default_factory=list)
     new: list[Observation] = field(default_factory=list)
-    since: float = 0.0
+    since: float | None = None
 
 
 class Judge:
@@ -62,7 +62,7 @@ class Judge:
             counted = bool(each.trial and not each.left and not each.rating)
             self.answers, self.step_answers = self.answers + counted, self.step_answers + counted
             (self._block.new if each.trial else self._block.old).append(each)
-        self._block.since = self._block.since or now
+        self._block.since = now if self._block.since is None else self._block.since
         if (self._block.old and self._block.new) or now - self._block.since > _LONGEST_WAIT:
             block, self._block = self._block, _Block()
             self._compare(block)

@@ -15,6 +15,7 @@ from app.release.spec import ReleaseSpec
 from app.release.state import Release
 from cluster.artifacts import ArtifactStore
 from cluster.errors import UnavailableError, UserError
+from tests.app.gateway.conftest import card, model_folder  # noqa: F401 - fixtures
 
 
 @dataclass
