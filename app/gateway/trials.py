@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from app.gateway.job import Job, chat_job, completion_job
 from app.gateway.models import Models, Served
-from app.gateway.observation import Observer
+from app.gateway.observation import Observation, Observer
 from app.gateway.routes import Route, last_good, on_trial
 from app.gateway.schema import ChatBody, CompletionBody, SamplingBody
 from app.gateway.upstream import Upstream
@@ -67,6 +67,12 @@ class Trials:
             event(_LOG, "rescued", logging.WARNING, revision=trial.revision, by=good.revision, error=str(error))
             again = await remake(body, await self._models.open(job.served.model, good), self._seconds)
             return again, make(body, again)
+
+    def rate(self, model: str, revision: str, good: bool) -> None:
+        """What a user said of an answer of one of a model's revisions."""
+        trial = on_trial(self._models.table, model)
+        if trial is not None:
+            self.observer.add(Observation(model, revision == trial.revision, rating=1 if good else -1))
 
     def chunks(self, job: Job, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         """A replica's answer. One that a trial breaks off in the middle goes on from its last token under the last good

@@ -212,3 +212,10 @@ def test_a_conversation_stays_where_it_is(trial: Trial) -> None:
         assert len({answer.headers["x-hanlin-revision"] for answer in answers}) == 1
     users = {trial.post(user=f"u{number}").headers["x-hanlin-revision"] for number in range(20)}
     assert users == {"1", "2"}
+
+
+def test_a_rating_is_noted_for_the_revision_that_it_is_of(trial: Trial) -> None:
+    trial.service.trials.rate("tiny", "2", good=False)
+    trial.service.trials.rate("tiny", "1", good=True)
+    trial.service.trials.rate("other", "1", good=True)
+    assert [(each.trial, each.rating) for each in trial.seen()] == [(True, -1), (False, 1)]
