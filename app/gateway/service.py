@@ -60,7 +60,11 @@ class Service:
         """The HTTP answer to a job. Nothing is sent before the first text is there, so that errors until then have their
         own status."""
         started = time.monotonic()
-        job, answer = await self.trials.answer(body, job, self._events)
+        self._change(1)
+        try:
+            job, answer = await self.trials.answer(body, job, self._events)
+        finally:
+            self._change(-1)
         shape.by(job.served.revision)
         timer = _Timer(endpoint, job, self, started)
         events = timer.watch(answer)
@@ -71,6 +75,10 @@ class Service:
         first = await anext(events)
         lines = _lines(first, events, body, job, shape, scored)
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
+
+    def _change(self, by: int) -> None:
+        self._ongoing += by
+        self.metrics.set_ongoing(self._ongoing)
 
     def _events(self, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
         pause = self._pause(bool(body.stream))
@@ -101,7 +109,7 @@ class _Timer:
         metrics, served = self._service.metrics, self._job.served
         names = (self._endpoint, served.model, served.revision)
         metrics.prompt_tokens.labels(*names[1:]).inc(self._job.prompt_tokens)
-        self._change(1)
+        self._service._change(1)
         first = True
         try:
             async with aclosing(events):
@@ -116,11 +124,7 @@ class _Timer:
             metrics.disconnects.inc()
             raise
         finally:
-            self._change(-1)
-
-    def _change(self, by: int) -> None:
-        self._service._ongoing += by
-        self._service.metrics.set_ongoing(self._service._ongoing)
+            self._service._change(-1)
 
 
 async def _merge(answers: Sequence[AsyncGenerator[Piece, None]]) -> AsyncGenerator[Event, None]:

@@ -31,7 +31,8 @@ from cluster.observe.metrics import RELEASE_DECISIONS, RELEASE_EVIDENCE, RELEASE
 _LOG = logging.getLogger(__name__)
 _LEAST_PATIENCE, _FIRST_PATIENCE = 1.0, 5.0  # seconds
 _PATIENCE_FACTOR = 3.0  # on the old revision's 99th percentile
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # between two looks at replicas and routes, and two that people can see
+_WISH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Controller:
         self._chronicle = Chronicle(world.book)
         self._loading: asyncio.Task[str] | None = None
         self._shown, self._note = 0.0, ""
+        self._looked = self._asked = 0.0
         self._take_up(world.desk.load())
 
     def _take_up(self, release: Release | None) -> None:
@@ -74,12 +76,14 @@ class Controller:
 
     async def tick(self) -> None:
         """One look at everything."""
-        for name in await asyncio.to_thread(self._world.desk.waiting):
-            await self._grant(name)
+        if self._clock() - self._asked >= _WISH_SECONDS:
+            self._asked = self._clock()
+            for name in await asyncio.to_thread(self._world.desk.waiting):
+                await self._grant(name)
         if self._release is not None and not self._release.closed:
             await self._go_on(self._release)
-        if self._clock() - self._shown >= _LOOK_SECONDS:
-            await self._show()
+            if self._clock() - self._shown >= _LOOK_SECONDS:
+                await self._show()
 
     async def _grant(self, name: str) -> None:
         desk, self._note = self._world.desk, ""
@@ -105,15 +109,22 @@ class Controller:
             await self._judge_now(release)
 
     async def _judge_now(self, release: Release) -> None:
+        trouble = ""
+        if self._clock() - self._looked >= _LOOK_SECONDS:
+            self._looked = self._clock()
+            await self._world.fleet.direct(self._routes(release))  # whoever changed them meanwhile
+            trouble = await self._trouble(release)
+        following = course(release, self._judge, trouble, self._clock())
+        if following is release:
+            self._questions.go_on(release, self._judge)
+        else:
+            await self._become(following)
+
+    async def _trouble(self, release: Release) -> str:
+        """What no statistics are needed for."""
         fleet = self._world.fleet
         lost = await fleet.replicas(release.new) == 0 and await fleet.replicas(release.old) > 0
-        trouble = "no replica of the new revision is left" if lost else ""
-        following = course(release, self._judge, trouble, self._clock())
-        if following is not release:
-            await self._become(following)
-            return
-        await fleet.direct(self._routes(release))
-        self._questions.go_on(release, self._judge)
+        return "no replica of the new revision is left" if lost else ""
 
     async def _load(self, release: Release) -> None:
         """Begin to load, or see whether it has come to an end. After a restart the new revision may be there already."""

@@ -140,7 +140,7 @@ class Scene:
         world = World(self.desk, self.fleet, self.book, self.examiner, self.hooks)
         self.controller = Controller(self.spec, world, clock=lambda: self.now)
 
-    async def ticks(self, count: int = 3, seconds: float = 0.25) -> None:
+    async def ticks(self, count: int = 3, seconds: float = 1.0) -> None:
         for _ in range(count):
             self.now += seconds
             await self.controller.tick()
