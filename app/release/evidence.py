@@ -56,7 +56,6 @@ class Slower:
         self._splits = [Split(1 - quantile) for quantile in _QUANTILES]
         self._sorted: list[float] = []
         self._order: deque[float] = deque()
-        self.new = 0
         self._recent: deque[float] = deque(maxlen=_HISTORY)
 
     def add(self, old: Sequence[float], new: Sequence[float]) -> None:
@@ -66,7 +65,6 @@ class Slower:
                 bound = self.quantile(quantile)
                 slow = [sum(each > bound for each in old), sum(each / self._factor > bound for each in new)]
                 split.add(slow[0], len(old), slow[1], len(new))
-            self.new += len(new)
         self._recent.extend(new)
         for each in old:
             self._remember(each)

@@ -54,13 +54,12 @@ class Judge:
         self._block = _Block()
         self._failed_requests: set[int] = set()
         self.limit = (len(self._splits) + len(self._times) + 1) / spec.error_probability
-        self.answers = self.step_answers = 0
+        self.step_answers = 0
 
     def see(self, observations: Sequence[Observation], now: float) -> None:
         """Answers that came in; compared as soon as there are some of both."""
         for each in observations:
-            counted = bool(each.trial and not each.left and not each.rating)
-            self.answers, self.step_answers = self.answers + counted, self.step_answers + counted
+            self.step_answers += each.trial and not each.left and not each.rating
             (self._block.new if each.trial else self._block.old).append(each)
         self._block.since = now if self._block.since is None else self._block.since
         if (self._block.old and self._block.new) or now - self._block.since > _LONGEST_WAIT:
@@ -69,7 +68,7 @@ class Judge:
 
     def see_bits(self, old: float, new: float) -> None:
         """Bits per character of the same text under both."""
-        self._bits.add(new > old * self._bits_factor)
+        self._bits.add(not new <= old * self._bits_factor)  # also where it is no number
         if self.comparison:
             self.comparison.see_bits(old, new)
         self._bits_of["old"].add(old)
@@ -81,11 +80,6 @@ class Judge:
 
     def begin_step(self) -> None:
         self.step_answers = 0
-
-    @property
-    def pairs(self) -> int:
-        """Texts whose bits were compared."""
-        return self._bits.total
 
     def first_token_bound(self) -> float:
         """The 99th percentile of the old revision's times to the first text; 0 while there are none."""

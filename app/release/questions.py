@@ -45,14 +45,24 @@ class Questions:
 
     async def _ask(self, release: Release, judge: Judge) -> None:
         try:
-            if self._texts:
-                text = self._texts.popleft()
-                old = await self._examiner.bits(self._fleet.route(release.old), text)
-                judge.see_bits(old, await self._examiner.bits(self._fleet.route(release.new), text))
+            await self._score(release, judge)
         except HanlinError as error:
             event(_LOG, "release_text_not_scored", logging.WARNING, error=str(error))
         if len(self._answers) == 2:
             answers, self._answers = self._answers, {}
             for hook in self._hooks:
-                old_is_good, new_is_good = [await asyncio.to_thread(hook.is_good, answers[trial]) for trial in (False, True)]
-                judge.see_hook(hook.name, old_is_good, new_is_good)
+                await self._hear(hook, answers, judge)
+
+    async def _score(self, release: Release, judge: Judge) -> None:
+        if self._texts:
+            text = self._texts.popleft()
+            old = await self._examiner.bits(self._fleet.route(release.old), text)
+            judge.see_bits(old, await self._examiner.bits(self._fleet.route(release.new), text))
+
+    async def _hear(self, hook: Hook, answers: dict[bool, Sample], judge: Judge) -> None:
+        try:
+            old_is_good, new_is_good = [await asyncio.to_thread(hook.is_good, answers[trial]) for trial in (False, True)]
+        except Exception:  # noqa: BLE001 - the company's own code; it must not end a release
+            _LOG.exception("release_hook_failed hook=%s", hook.name)
+            return
+        judge.see_hook(hook.name, old_is_good, new_is_good)

@@ -65,7 +65,7 @@ def test_a_step_counts_what_the_new_one_answered_in_it() -> None:
     judge.see([seen, replace(seen, left=True), replace(seen, rating=1), replace(seen, trial=False)], 0)
     assert judge.step_answers == 1
     judge.begin_step()
-    assert (judge.step_answers, judge.answers) == (0, 1)
+    assert judge.step_answers == 0
 
 
 @pytest.mark.parametrize(
