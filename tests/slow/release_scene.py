@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import statistics
 import threading
 import time
@@ -21,20 +22,38 @@ CONTEXT = 512
 _WORDS = ("青石镇", "老桥", "春天", "农人", "稻子", "周老人", "山上的茶", "江边", "秧苗", "孩子们", "渔船", "米店")
 
 
-def write_trained(folder: Path, seed: int, steps: int = 120) -> Path:
-    """A tiny model that knows the tokenizer's few sentences."""
-    write_model(folder, seed, CONTEXT)
+def question(draws: random.Random) -> str:
+    """What the clients ask, each time another one."""
+    return "和".join(draws.sample(_WORDS, 4)) + f"，第{draws.randrange(10**6)}次"
+
+
+def write_trained(folder: Path, steps: int = 400) -> Path:
+    """A tiny model that knows the tokenizer's few sentences and what the clients ask."""
+    write_model(folder, 1, CONTEXT)
+    torch.set_num_threads(1)  # where others work too, two wait for each other
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder)
-    rows = [tokenizer(text, return_tensors="pt").input_ids for text in TEXT]
+    draws = random.Random(5)
+    texts = [*TEXT, *(question(draws) for _ in range(60))]
+    rows = [tokenizer(text, return_tensors="pt").input_ids for text in texts]
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    torch.manual_seed(seed)
     for step in range(steps):
         ids = rows[step % len(rows)]
         model(input_ids=ids, labels=ids).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     model.save_pretrained(folder)
+    return folder
+
+
+def write_again(source: Path, folder: Path, tokenizer: bool = True) -> Path:
+    """The same model but for a last digit, with or without its tokenizer."""
+    shutil.copytree(source, folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(source)
+    model.get_input_embeddings().weight.data *= 1.0001
+    model.save_pretrained(folder)
+    if not tokenizer:
+        (folder / "tokenizer.json").unlink()
     return folder
 
 
@@ -51,13 +70,21 @@ def write_shuffled(source: Path, folder: Path, share: float) -> Path:
     return folder
 
 
+def write_garbage(source: Path, folder: Path) -> Path:
+    """The same model, sure of the wrong things."""
+    write_model(folder, 0, CONTEXT)
+    model: Any = AutoModelForCausalLM.from_pretrained(source)
+    model.model.norm.weight.data *= -20
+    model.save_pretrained(folder)
+    return folder
+
+
 def write_slow(source: Path, folder: Path) -> Path:
     """A model with the same tokenizer that needs many times as long for a token."""
     write_model(folder, 0, CONTEXT)
-    small = Qwen3Config.from_pretrained(source)
+    small = {name: value for name, value in Qwen3Config.from_pretrained(source).to_dict().items() if name != "layer_types"}
     torch.manual_seed(3)
-    large = Qwen3Config(**{**small.to_dict(), "hidden_size": 512, "num_hidden_layers": 14, "intermediate_size": 1024})
-    model = Qwen3ForCausalLM(large)
+    model = Qwen3ForCausalLM(Qwen3Config(**small | {"hidden_size": 512, "num_hidden_layers": 14, "intermediate_size": 1024}))
     model.generation_config.stop_strings = ["\n问："]
     model.save_pretrained(folder)
     return folder
@@ -100,24 +127,23 @@ async def _ask_all(url: str, rate: float, tokens: int, draws: random.Random, see
     async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
         tasks: set[asyncio.Task[None]] = set()
         while not ended.is_set():
-            question = "和".join(draws.sample(_WORDS, 4)) + f"，第{draws.randrange(10**6)}次"
-            task = asyncio.create_task(_ask(client, question, tokens, draws.random() < 0.5, seen))
+            task = asyncio.create_task(_ask(client, question(draws), tokens, draws.random() < 0.5, seen))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             await asyncio.sleep(draws.expovariate(rate))
         await asyncio.gather(*tasks)
 
 
-async def _ask(client: httpx.AsyncClient, question: str, tokens: int, stream: bool, seen: Seen) -> None:
-    body = {"model": "tiny", "messages": [{"role": "user", "content": question}], "max_tokens": tokens, "stream": stream}
+async def _ask(client: httpx.AsyncClient, text: str, tokens: int, stream: bool, seen: Seen) -> None:
+    body = {"model": "tiny", "messages": [{"role": "user", "content": text}], "max_tokens": tokens, "stream": stream}
     asked, started = time.time(), time.monotonic()
     try:
         async with client.stream("POST", "/v1/chat/completions", json=body) as response:
-            text = (await response.aread()).decode()
+            told = (await response.aread()).decode()
     except httpx.HTTPError as error:
         seen.failures.append(f"{type(error).__name__}: {error}")
         return
-    if response.status_code != 200 or (stream and not text.rstrip().endswith("data: [DONE]")):
-        seen.failures.append(f"{response.status_code}: {text[-300:]}")
+    if response.status_code != 200 or (stream and not told.rstrip().endswith("data: [DONE]")):
+        seen.failures.append(f"{response.status_code}: {told[-300:]}")
         return
     seen.answers.append((asked, time.monotonic() - started, response.headers["x-hanlin-revision"]))

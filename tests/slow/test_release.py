@@ -25,14 +25,14 @@ from cluster.manifest import Work
 from cluster.session import Session
 from cluster.stage import StageContext
 from tests.slow.conftest import Seen as Show
-from tests.slow.release_scene import Seen, load, p99, write_shuffled, write_slow, write_trained
+from tests.slow.release_scene import Seen, load, p99, write_again, write_garbage, write_shuffled, write_slow, write_trained
 from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.deploy import deployed, free_port, stop_serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RATE = 6.0  # questions a second
 RELEASE = {"steps": (0.1, 0.5, 1.0), "hold_seconds": 3, "least_samples": 10, "shadow": 0.3, "slower": 2.0, "bits": 1.1}
-GOOD, BROKEN, SLOW, WORSE = 2, 3, 4, 5
+GOOD, BROKEN, SLOW, WORSE, GARBAGE = 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,15 @@ class Scene:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     root = tmp_path_factory.mktemp("models")
-    found = {number: write_trained(root / str(number), number) for number in (1, GOOD, BROKEN)}
-    (found[BROKEN] / "tokenizer.json").unlink()
-    return found | {SLOW: write_slow(found[1], root / "slow"), WORSE: write_shuffled(found[1], root / "worse", 0.15)}
+    first = write_trained(root / "1")
+    return {
+        1: first,
+        GOOD: write_again(first, root / "good"),
+        BROKEN: write_again(first, root / "broken", tokenizer=False),
+        SLOW: write_slow(first, root / "slow"),
+        WORSE: write_shuffled(first, root / "worse", 0.05),
+        GARBAGE: write_garbage(first, root / "garbage"),
+    }
 
 
 @pytest.fixture
@@ -192,10 +198,10 @@ def test_a_revision_that_is_only_worse_goes_back_by_quality_alone(served: Scene,
 
 def test_garbage_takes_no_traffic_and_a_release_outlives_its_judge(served: Scene, seen: Show) -> None:
     with load(served.url, RATE) as clients:
-        served.start(WORSE)
-        release = served.end(WORSE)
+        served.start(GARBAGE)
+        release = served.end(GARBAGE)
         assert "knows plain text badly" in release.decisions[-1].reason
-        assert "tiny@5" not in clients.revisions()
+        assert "tiny@6" not in clients.revisions()
         served.start(GOOD)
         before = served.wait(lambda release: release.new == GOOD and release.share >= 0.1)
         ray.kill(ray.get_actor(judge_name("tiny"), namespace=NAMESPACE), no_restart=False)
