@@ -130,6 +130,8 @@ class ScopeError(UserError):
 
     http_status = 403
     code = "insufficient_permissions"
+
+
 class MissingError(RequestError):
     """A request names a file or batch that is not there, or not the caller's."""
 

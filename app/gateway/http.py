@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from app.gateway.batch.attach import add_batch
 from app.gateway.batch.store import BatchStore
 from app.gateway.cache.shortcut import Shortcut
+from app.gateway.conversation import conversation_of
 from app.gateway.described import ChatAnswer, CompletionAnswer, ModelEntry, ModelList, answers
 from app.gateway.encoders import add_encoders
 from app.gateway.failures import error_response, from_validation
@@ -27,6 +28,7 @@ from app.gateway.metrics import CONTENT_TYPE
 from app.gateway.reading import BodyLimit, JsonRoute
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
 from app.gateway.responses import add_responses
+from app.gateway.routes import must_answer
 from app.gateway.schema import ChatBody, CompletionBody
 from app.gateway.service import Service
 from app.gateway.shapes import ChatShape, CompletionShape
@@ -79,7 +81,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/v1/chat/completions", responses=answers(ChatAnswer, streamed=True))
     async def chat_completions(body: ChatBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         tools = plan_tools(body, served.template)
         job = await chat_job(body, served, service.request_seconds, tools)
         shape = ChatShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage, tools)
@@ -88,7 +90,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/v1/completions", responses=answers(CompletionAnswer, streamed=True))
     async def completions(body: CompletionBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         job = await completion_job(body, served, service.request_seconds)
         shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage)
         return service.counted("completions", await service.respond("completions", body, job, shape))
@@ -132,8 +134,8 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        """Every revision that requests go to answers."""
-        apps = {route.app for routes in service.models.table.values() for route in routes if route.weight > 0}
+        """Every revision that requests go to answers; another one stands in for one that is being released."""
+        apps = must_answer(service.models.table)
         if not apps:
             raise UnavailableError("no model is served yet", "", "start one with `hanlin serve`")
         async with asyncio.timeout(_READY_SECONDS):

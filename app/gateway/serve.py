@@ -13,6 +13,7 @@ import ray
 
 from app.gateway.board import GATEWAY_MEMORY, close_board, follow, open_board
 from app.gateway.http import create_app
+from app.gateway.judge import tell_judge
 from app.gateway.routes import Route, Table
 from app.gateway.service import Service
 from app.gateway.settings import settings_of
@@ -43,11 +44,15 @@ class Gateway:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
-        following = asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table))
+        tasks = [
+            asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table)),
+            asyncio.create_task(self._service.trials.observer.deliver(tell_judge)),
+        ]
         try:
             yield
         finally:
-            following.cancel()
+            for task in tasks:
+                task.cancel()
 
 
 def start_gateway(spec: ServingSpec, routes: Table, store: str = "") -> str:

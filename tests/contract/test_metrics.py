@@ -36,6 +36,9 @@ FROZEN = {
     "hanlin_serving_slots": ("gauge", REVISION),
     "hanlin_serving_generated_tokens": ("counter", REVISION),
     "hanlin_cache_lookups": ("counter", ("result",)),
+    "hanlin_release_share_ratio": ("gauge", ("model",)),
+    "hanlin_release_evidence_ratio": ("gauge", ("model", "check")),
+    "hanlin_release_decisions": ("counter", ("model", "action")),
 }
 
 
