@@ -5,6 +5,7 @@ It shares its event loop with Serve, so nothing here blocks; the engine steps in
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -58,6 +59,7 @@ class Replica:
         finally:
             await chunks.aclose()
             leg.end()
+            self._end_with_the_engine()
 
     async def card(self) -> ModelCard:
         return self._card
@@ -70,6 +72,12 @@ class Replica:
         self._measure()
         if not self._engine.alive:
             raise UnavailableError("the engine's thread has ended")
+
+    def _end_with_the_engine(self) -> None:
+        """A replica whose engine has ended looks idle: Serve would send it every request until it asks for its health."""
+        if not self._engine.alive:
+            logs.event(_LOG, "engine_ended", logging.ERROR, revision=self._revision)
+            os._exit(1)
 
     def _measure(self) -> None:
         """To Ray's metrics agent; Serve asks for the health every few seconds."""
