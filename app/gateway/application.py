@@ -19,6 +19,7 @@ from cluster.environment import served_revision
 from cluster.observe.progress import SilentReporter
 from cluster.stage import open_context
 from workloads.serving.deploy import bind_replica
+from workloads.serving.spec import ServingSpec
 
 
 class EndpointArguments(Spec):
@@ -32,10 +33,10 @@ class EndpointArguments(Spec):
 class RevisionGateway(Gateway):
     """A gateway for the one revision whose replicas are in its own application. It follows no board."""
 
-    def __init__(self, request_seconds: float, model: str, revision: str, _replicas: Any) -> None:
+    def __init__(self, spec: ServingSpec, model: str, revision: str, _replicas: Any) -> None:
         from ray import serve
 
-        super().__init__(request_seconds)
+        super().__init__(spec)
         self._service.models.set_table(single_route(model, revision, serve.get_replica_context().app_name))
 
     @contextlib.asynccontextmanager
@@ -51,4 +52,4 @@ def build(arguments: EndpointArguments) -> Any:
     revision = registry.show(arguments.revision or served_revision() or "production")
     replicas = bind_replica(recipe.serving, registry.load(str(revision.number)), revision.name)
     gateway = gateway_deployment(RevisionGateway, recipe.serving)
-    return gateway.bind(recipe.serving.request_timeout, revision.model, revision.name, replicas)
+    return gateway.bind(recipe.serving, revision.model, revision.name, replicas)

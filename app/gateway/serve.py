@@ -29,9 +29,10 @@ _POLL_SECONDS = 0.1
 class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
-    def __init__(self, request_seconds: float) -> None:
+    def __init__(self, spec: ServingSpec) -> None:
         logs.start("stderr")
-        self._service = Service(ServeUpstream(), request_seconds)
+        upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
+        self._service = Service(upstream, spec.request_timeout)
 
     def __serve_build_asgi_app__(self) -> Any:
         return create_app(self._service, self._lifespan, answer_id=False)  # Serve's proxy does
@@ -55,7 +56,7 @@ def start_gateway(spec: ServingSpec, routes: Table) -> str:
     base_url = start_http(spec)
     open_board()
     if APP not in serve.status().applications:
-        serve.run(gateway_deployment(Gateway, spec).bind(spec.request_timeout), name=APP, route_prefix="/")
+        serve.run(gateway_deployment(Gateway, spec).bind(spec), name=APP, route_prefix="/")
     set_routes(routes)
     return base_url
 

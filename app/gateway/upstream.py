@@ -14,8 +14,8 @@ from workloads.serving.card import ModelCard
 from workloads.serving.deploy import DEPLOYMENT
 from workloads.serving.engine.base import Chunk, Request, Stats
 
-ACCEPT_SECONDS = 10.0
-"""How long a request waits for a replica to take it before 503 is answered."""
+_TELL_SECONDS = 10.0
+"""How long replicas may take to say how they are."""
 
 
 class Upstream(Protocol):
@@ -33,21 +33,27 @@ class Upstream(Protocol):
 
 
 class ServeUpstream:
-    """Replicas on Ray Serve."""
+    """Replicas on Ray Serve. `accept_seconds`: how long a request waits for one to take it; `sleeps`: there may be none of a
+    revision for which nobody asks, and it counts as there."""
 
-    def __init__(self) -> None:
+    def __init__(self, accept_seconds: float, sleeps: bool) -> None:
         self._handles: dict[str, Any] = {}
+        self._cards: dict[str, ModelCard] = {}
+        self._accept_seconds, self._sleeps = accept_seconds, sleeps
 
     async def card(self, app: str) -> ModelCard:
+        if self._sleeps and app in self._cards:
+            return self._cards[app]  # to ask for it would wake a replica
         with _plain_errors():
             handle = await self._handle(app)
-            card: ModelCard = await asyncio.wait_for(handle.card.remote(), ACCEPT_SECONDS)
+            card: ModelCard = await asyncio.wait_for(handle.card.remote(), self._accept_seconds)
+            self._cards[app] = card
             return card
 
     async def stats(self, app: str) -> Stats:
         with _plain_errors():
             handle = await self._handle(app)
-            told: list[Stats] = await handle.broadcast("stats").results_async(timeout_s=ACCEPT_SECONDS)
+            told: list[Stats] = await handle.broadcast("stats").results_async(timeout_s=_TELL_SECONDS)
             return Stats.together(told)
 
     def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
@@ -62,7 +68,7 @@ class ServeUpstream:
             response = handle.options(stream=True, _by_reference=False).generate.remote(request, pause)
             ended = False
             try:
-                await asyncio.wait_for(anext(response), _seconds_to_accept(request))  # empty: a replica has taken the request
+                await asyncio.wait_for(anext(response), self._patience(request))  # empty: a replica has taken the request
                 with _loss():
                     async for chunk in response:
                         ended = chunk.finish is not None
@@ -70,6 +76,11 @@ class ServeUpstream:
             finally:
                 if not ended:
                     response.cancel()
+
+    def _patience(self, request: Request) -> float:
+        """No longer than the request has left."""
+        left = max(request.deadline - time.time(), 0.0) if request.deadline else self._accept_seconds
+        return min(self._accept_seconds, left)
 
     async def _handle(self, app: str) -> Any:
         from ray import serve
@@ -80,11 +91,6 @@ class ServeUpstream:
             except KeyError as error:
                 raise UnavailableError(f"{app} is not deployed", "", "send the request again shortly") from error
         return self._handles[app]
-
-
-def _seconds_to_accept(request: Request) -> float:
-    """No longer than the request has left."""
-    return min(ACCEPT_SECONDS, max(request.deadline - time.time(), 0.0)) if request.deadline else ACCEPT_SECONDS
 
 
 def _still_ours(chunk: Chunk) -> Chunk:

@@ -21,6 +21,7 @@ from cluster.observe.traces import start_span
 from workloads.serving.card import ModelCard, read_card
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Stats
+from workloads.serving.scaling import TOKENS
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,6 +67,10 @@ class Replica:
 
     async def stats(self) -> Stats:
         return self._engine.stats()
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks this where the number of copies follows the load (scaling.py)."""
+        return {TOKENS: float(self._engine.stats().cached_tokens)}
 
     async def check_health(self) -> None:
         """Serve asks this; raising makes it replace the replica."""

@@ -174,7 +174,7 @@ class LossyUpstream(ScriptedUpstream):
 
 
 def ask(card: ModelCard, lives: Sequence[int | Exception], **body: Any) -> Any:
-    """The answer of an endpoint whose model says WORDS; the tokens are single bytes, so that seams fall inside of characters."""
+    """The answer of an endpoint whose model says WORDS; most tokens are single bytes, so that seams fall inside of characters."""
     upstream = LossyUpstream(card)
     service = Service(upstream, request_seconds=60)
     endpoint = Endpoint(upstream, service)
