@@ -68,8 +68,8 @@ class ServeUpstream:
             response = handle.options(stream=True, _by_reference=False).generate.remote(request, pause)
             ended = False
             try:
-                await asyncio.wait_for(anext(response), self._patience(request))  # empty: a replica has taken the request
                 with _loss():
+                    await asyncio.wait_for(anext(response), self._patience(request))  # empty: a replica has taken the request
                     async for chunk in response:
                         ended = chunk.finish is not None
                         yield _still_ours(chunk)
@@ -104,13 +104,15 @@ def _still_ours(chunk: Chunk) -> Chunk:
 
 @contextmanager
 def _loss() -> Iterator[None]:
-    """What ends a stream that a replica had taken is the loss of that replica, but for an error that its engine tells."""
+    """What ends a stream is the loss of its replica, but for an error that its engine tells, and where none has taken it."""
     from grpc import RpcError  # Serve hands on some of its transport's own errors, such as a call cancelled by a shutdown
     from ray.exceptions import RayError, RayTaskError
-    from ray.serve.exceptions import RayServeException
+    from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 
     try:
         yield
+    except (BackPressureError, DeploymentUnavailableError):
+        raise
     except RayTaskError as error:
         if isinstance(error.cause, UnavailableError):
             raise ReplicaLostError(str(error.cause)) from error
