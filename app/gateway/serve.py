@@ -36,7 +36,8 @@ class Gateway:
 
     def __init__(self, spec: ServingSpec, store: str = "") -> None:
         logs.start("stderr")
-        self._service = Service(ServeUpstream(), spec.request_timeout, settings_of(spec))
+        upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
+        self._service = Service(upstream, spec.request_timeout, settings_of(spec))
         self._keep = locate(store) / KEPT if store else None
 
     def __serve_build_asgi_app__(self) -> Any:

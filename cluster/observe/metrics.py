@@ -88,6 +88,7 @@ TRAINING_FAILURES = Metric("hanlin_training_failures", "counter", "runs that end
 
 SERVING_REQUESTS = Metric("hanlin_serving_requests", "counter", "requests answered", ("endpoint", "status", "revision"))
 SERVING_BROKEN = Metric("hanlin_serving_broken_streams", "counter", "streams that broke off after their 200", ("revision",))
+SERVING_LOST = Metric("hanlin_serving_lost_replicas", "counter", "answers whose replica was lost on the way", ("app",))
 SERVING_SECONDS = Metric(
     "hanlin_serving_request_seconds", "histogram", "time of a whole answer", ("endpoint", "revision"), _LATENCY
 )

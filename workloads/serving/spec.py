@@ -20,12 +20,20 @@ class ServingSpec(Spec):
         "auto", description="what runs the model; auto: openvino on processors where it is installed, else torch"
     )
     weights: Literal["f32", "bf16", "int8"] = Field("bf16", description="of the engine build that openvino runs")
-    replicas: int = Field(1, ge=1, le=1000, description="copies of the model; the fewest where max_replicas is more")
+    replicas: int = Field(
+        1,
+        ge=0,
+        le=1000,
+        description="copies of the model; the fewest where max_replicas is more, and with 0 none while nobody asks: who asks then waits for one to start",
+    )
     max_replicas: int | None = Field(
         None, ge=1, le=1000, description="most copies: more than `replicas` lets them follow the load (default: replicas)"
     )
     target_ongoing_requests: float = Field(
         16.0, gt=0, description="requests per copy, answering or waiting, by which the number of copies follows the load"
+    )
+    target_context_tokens: int = Field(
+        0, ge=0, description="tokens held per copy, prompts and answers, by which it follows the load too; 0: requests alone"
     )
     scale_down_seconds: float = Field(300.0, ge=0, description="seconds of less load before a copy is taken away")
     cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
@@ -63,6 +71,11 @@ class ServingSpec(Spec):
     cache: CacheSpec = CacheSpec()
     limits: LimitsSpec = LimitsSpec()
 
+    entrance: Literal["auto", "serve"] = Field(
+        "auto",
+        description="what takes HTTP: auto is HAProxy where it is there and TLS is not asked for; serve is Ray Serve's proxy",
+    )
+
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "ServingSpec":
         if bool(self.tls_certificate) != bool(self.tls_key):
@@ -71,6 +84,8 @@ class ServingSpec(Spec):
 
     @model_validator(mode="after")
     def _most_is_not_less_than_least(self) -> "ServingSpec":
+        if not self.most_replicas:
+            raise ValueError("replicas 0 without max_replicas: set max_replicas to 1 or more")
         if self.most_replicas < self.replicas:
             raise ValueError(
                 f"max_replicas {self.max_replicas} is less than replicas {self.replicas}: raise it, lower replicas, or leave it out"
@@ -87,6 +102,12 @@ class ServingSpec(Spec):
         """Whether a request needs an API key."""
         required = self.limits.require_keys
         return self.host not in ("127.0.0.1", "localhost", "::1") if required is None else required
+
+    @property
+    def accept_seconds(self) -> float:
+        """How long a request waits for a copy to take it before 503 is answered: where there may be none, as long as one may
+        take to start."""
+        return 10.0 if self.replicas else self.start_timeout
 
     @property
     def base_url(self) -> str:
