@@ -1,12 +1,7 @@
-"""Which conversation a request belongs to, and where that conversation lies between 0 and 1.
-
-So a conversation stays with one revision: the place depends on its key alone, and a growing share only ever takes more places.
-Not for deciding which share goes where (routes.py).
-"""
+"""Which conversation a request belongs to. Not for where that conversation lies, and which share goes where (routes.py)."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from hashlib import blake2b
 
 from app.gateway.schema import ChatBody, CompletionBody, SamplingBody
 
@@ -31,13 +26,6 @@ def conversation_of(body: SamplingBody) -> str:
     if isinstance(body, ChatBody):
         return _beginning(body)
     return repr(body.prompts) if isinstance(body, CompletionBody) else ""
-
-
-def place_of(conversation: str, salt: str) -> float:
-    """Where a conversation lies in [0, 1). Another salt (the revision on trial) gives another order, so that it is not the
-    same conversations that meet every new revision first."""
-    digest = blake2b(f"{salt}\0{conversation}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
 
 
 def _beginning(body: ChatBody) -> str:

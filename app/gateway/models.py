@@ -4,8 +4,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 
-from app.gateway.conversation import place_of
-from app.gateway.routes import Route, Table, choose, last_good, on_trial
+from app.gateway.routes import Route, Table, choose, last_good, on_trial, place_of
 from app.gateway.shield import Prompt
 from app.gateway.template import ChatTemplate
 from app.gateway.upstream import Upstream

@@ -5,6 +5,7 @@ A release or a rollback is a new table, nothing else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from cluster.errors import ModelNotFoundError
 
@@ -34,6 +35,13 @@ Table = Mapping[str, tuple[Route, ...]]
 def route_names(table: Table) -> list[str]:
     """Every name that a request may use: `model` and `model@revision`."""
     return [name for model, routes in table.items() for name in (model, *(f"{model}@{r.revision}" for r in routes))]
+
+
+def place_of(conversation: str, salt: str) -> float:
+    """Where a conversation lies in [0, 1). Another salt (the revision on trial) gives another order, so that it is not the
+    same conversations that meet every new revision first."""
+    digest = blake2b(f"{salt}\0{conversation}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def choose(table: Table, name: str, draw: float) -> Route:

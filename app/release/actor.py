@@ -82,7 +82,8 @@ class ReleaseJudge:
         place = self._place
         store = ArtifactStore(place.store)
         registry = Registry(place.model, store, place.tracking_uri)
-        examiner = ServeExaminer(place.model, ServeUpstream(), place.release.garbage_bits)
+        upstream = ServeUpstream(place.serving.accept_seconds, sleeps=not place.serving.replicas)
+        examiner = ServeExaminer(place.model, upstream, place.release.garbage_bits)
         fleet = ServeFleet(place.model, place.serving, registry)
         return World(Desk(store, place.model), fleet, RegistryBook(registry), examiner, load_hooks(place.release.hooks))
 

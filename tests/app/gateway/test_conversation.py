@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.gateway.conversation import conversation_of, note_header, place_of
+from app.gateway.conversation import conversation_of, note_header
 from app.gateway.schema import ChatBody, CompletionBody
 
 
@@ -35,14 +35,3 @@ def test_a_raw_prompt_is_a_conversation_of_its_own() -> None:
     one, other = (CompletionBody(model="lm", prompt=text) for text in ("一", "二"))
     assert conversation_of(one) != conversation_of(other)
     assert conversation_of(one) == conversation_of(CompletionBody(model="lm", prompt="一"))
-
-
-def test_places_are_even_and_another_order_for_another_revision() -> None:
-    places = [place_of(f"c{number}", "lm@2") for number in range(4000)]
-    assert all(0 <= place < 1 for place in places)
-    for tenth in range(10):
-        assert 300 < sum(tenth / 10 <= place < (tenth + 1) / 10 for place in places) < 500
-    others = [place_of(f"c{number}", "lm@3") for number in range(4000)]
-    both = sum(first < 0.1 and second < 0.1 for first, second in zip(places, others, strict=True))
-    assert both < 80, "1 % are first both times, as by chance"
-    assert places[0] == place_of("c0", "lm@2") == 0.7182472612717623, "the same on every machine"

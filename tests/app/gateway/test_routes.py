@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from app.gateway.routes import Route, choose, last_good, must_answer, on_trial, route_names
+from app.gateway.routes import Route, choose, last_good, must_answer, on_trial, place_of, route_names
 from cluster.errors import ModelNotFoundError
 
 TABLE = {"lm": (Route("1", "a", 0.75), Route("2", "b", 0.25), Route("3", "c", 0.0)), "old": (Route("9", "z", 0.0),)}
@@ -50,3 +50,14 @@ def test_an_endpoint_is_ready_without_the_one_on_trial() -> None:
     assert must_answer({"lm": full}) == {"a"}
     assert must_answer({"lm": full[:1]}) == {"b"}
     assert must_answer({}) == set()
+
+
+def test_places_are_even_and_another_order_for_another_revision() -> None:
+    places = [place_of(f"c{number}", "lm@2") for number in range(4000)]
+    assert all(0 <= place < 1 for place in places)
+    for tenth in range(10):
+        assert 300 < sum(tenth / 10 <= place < (tenth + 1) / 10 for place in places) < 500
+    others = [place_of(f"c{number}", "lm@3") for number in range(4000)]
+    both = sum(first < 0.1 and second < 0.1 for first, second in zip(places, others, strict=True))
+    assert both < 80, "1 % are first both times, as by chance"
+    assert places[0] == place_of("c0", "lm@2") == 0.7182472612717623, "the same on every machine"
