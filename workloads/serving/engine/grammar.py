@@ -115,7 +115,7 @@ def _read_tokenizer(library: Any, file: Path, vocabulary: int) -> Any:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.add_special_tokens([_END])
-    end = tokenizer.token_to_id(_END)
+    end = int(tokenizer.get_vocab()[_END])
     return library.LLTokenizer(tokenizer.to_str(), n_vocab=max(vocabulary, end + 1), eos_token=end)
 
 
