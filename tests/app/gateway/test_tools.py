@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from app.gateway.vocabulary import Vocabulary
 from tests.app.gateway.conftest import Endpoint
@@ -54,7 +55,9 @@ def test_what_stands_in_tools_stays_text(endpoint: Endpoint, card: ModelCard) ->
 
 def test_a_call_in_the_answer(endpoint: Endpoint, card: ModelCard) -> None:
     endpoint.upstream.script = spelled(card, f"我查。<tool_call>{CALL}</tool_call>", "stop")
-    choice = endpoint.post(CHAT, messages=QUESTION, tools=TOOLS).json()["choices"][0]
+    body = endpoint.post(CHAT, messages=QUESTION, tools=TOOLS).json()
+    ChatCompletion.model_validate(body, strict=True)
+    choice = body["choices"][0]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["content"] == "我查。"
     (call,) = choice["message"]["tool_calls"]
@@ -65,6 +68,8 @@ def test_a_call_in_the_answer(endpoint: Endpoint, card: ModelCard) -> None:
 def test_a_call_in_a_stream(endpoint: Endpoint, card: ModelCard) -> None:
     endpoint.upstream.script = spelled(card, f"<tool_call>{CALL}</tool_call>", "stop")
     found = events(endpoint.post(CHAT, messages=QUESTION, tools=TOOLS, stream=True))[:-1]
+    for event in found:
+        ChatCompletionChunk.model_validate(event, strict=True)
     deltas = [call for event in found for call in event["choices"][0]["delta"].get("tool_calls", ())]
     assert deltas[0]["function"]["name"] == "weather"
     assert [delta.get("type") for delta in deltas] == ["function"] + [None] * (len(deltas) - 1)
