@@ -18,6 +18,7 @@ TOOLS = [
     {"type": "function", "function": {"name": "weather", "description": "天气", "parameters": CITY}},
     {"type": "function", "function": {"name": "clock"}},
 ]
+DEEP = json.loads('{"a": ' * 60 + "1" + "}" * 60)
 CALL = '{"name": "weather", "arguments": {"city": "青石镇"}}'
 
 
@@ -44,6 +45,15 @@ def test_the_template_shows_tools_calls_and_results(endpoint: Endpoint, card: Mo
     assert shown.startswith(json.dumps(TOOLS[0], ensure_ascii=False))
     assert f"<tool_call>{CALL}</tool_call>" in shown
     assert shown.endswith("果：晴\n答：")
+
+
+@pytest.mark.parametrize("arguments", ["", "no JSON", '{"a": "\\ud800"}', "NaN", "[" * 1000 + "]" * 1000, "[" * 99_999])
+def test_arguments_that_are_no_object_are_shown_as_text(endpoint: Endpoint, card: ModelCard, arguments: str) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    response = endpoint.post(CHAT, messages=[*QUESTION, {"role": "assistant", "tool_calls": [call]}])
+    assert response.status_code == (400 if len(arguments) > 1000 else 200)
+    if response.status_code == 200:
+        assert json.dumps({"arguments": arguments}, ensure_ascii=False)[1:-1] in prompt(endpoint, card)
 
 
 def test_what_stands_in_tools_stays_text(endpoint: Endpoint, card: ModelCard) -> None:
@@ -120,6 +130,7 @@ def test_no_tools_where_none_are_wanted(endpoint: Endpoint, card: ModelCard) -> 
         ({"tools": TOOLS, "response_format": {"type": "json_object"}}, "response_format", "one of them"),
         ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools", "pattern"),
         ({"tools": [{"type": "retrieval"}]}, "tools", "function"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": DEEP}}]}, "tools", "at most 32 levels"),
     ],
 )
 def test_wrong_tools_name_their_field(endpoint: Endpoint, body: dict[str, Any], param: str, says: str) -> None:
