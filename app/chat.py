@@ -12,6 +12,7 @@ from typing import IO, Any
 import httpx
 from rich.console import Console
 
+from cluster.environment import api_key
 from cluster.errors import AddressError, HanlinError, RequestError, UnavailableError
 
 _CONNECT_SECONDS = 5.0
@@ -63,7 +64,8 @@ def ask(base_url: str, model: str, messages: list[Message], options: ChatOptions
 
 
 def _client(base_url: str) -> httpx.Client:
-    return httpx.Client(base_url=base_url, timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS))
+    headers = {"Authorization": f"Bearer {key}"} if (key := api_key()) else {}
+    return httpx.Client(base_url=base_url, headers=headers, timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS))
 
 
 def _questions(source: IO[str], console: Console) -> Iterator[str]:

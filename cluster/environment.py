@@ -37,6 +37,16 @@ def served_revision() -> str:
     return os.environ.get("HANLIN_REVISION", "")
 
 
+def redis_password() -> str:
+    """The password of the response cache's second level; empty where it has none."""
+    return os.environ.get("HANLIN_REDIS_PASSWORD", "")
+
+
+def api_key() -> str:
+    """The key that `hanlin chat` shows to an endpoint; empty where none is set."""
+    return os.environ.get("HANLIN_API_KEY", "")
+
+
 def s3_endpoint() -> str:
     """The S3-protocol server to use instead of the provider's own; empty where none is set."""
     return os.environ.get("AWS_ENDPOINT_URL", "")
@@ -127,5 +137,5 @@ def trace_endpoint() -> str:
 
 def secret_values() -> tuple[str, ...]:
     """The secrets of this process's environment, for logs to mask."""
-    names = ("RAY_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    names = ("RAY_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HANLIN_REDIS_PASSWORD", "HANLIN_API_KEY")
     return tuple(value for name in names if len(value := os.environ.get(name, "")) >= 8)

@@ -118,6 +118,20 @@ class ModelNotFoundError(RequestError):
     code = "model_not_found"
 
 
+class ApiKeyError(UserError):
+    """A request without an API key, or with one that is unknown, expired or revoked. Never carries the key itself."""
+
+    http_status = 401
+    code = "invalid_api_key"
+
+
+class ScopeError(UserError):
+    """An API key that is good, but not for this."""
+
+    http_status = 403
+    code = "insufficient_permissions"
+
+
 class MissingError(RequestError):
     """A request names a file or batch that is not there, or not the caller's."""
 
@@ -126,10 +140,15 @@ class MissingError(RequestError):
 
 
 class OverloadedError(HanlinError):
-    """The endpoint has no free place for one more request; try again shortly."""
+    """The endpoint has no free place for one more request; try again in `retry_seconds` (0: shortly)."""
 
     http_status = 429
     code = "overloaded"
+
+    def __init__(self, given: str, allowed: str = "", todo: str = "", retry_seconds: float = 0.0) -> None:
+        super().__init__(given, allowed, todo)
+        self.retry_seconds = retry_seconds
+        self.args = (given, allowed, todo, retry_seconds)
 
 
 class UnavailableError(HanlinError):

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from app.gateway.serve import Gateway, gateway_deployment, single_route
+from app.gateway.settings import with_keys
 from app.recipe import load_recipe
 from app.registry.registry import open_registry
 from cluster.config import Spec
@@ -19,6 +20,7 @@ from cluster.environment import served_revision
 from cluster.observe.progress import SilentReporter
 from cluster.stage import open_context
 from workloads.serving.deploy import bind_replica
+from workloads.serving.spec import ServingSpec
 
 
 class EndpointArguments(Spec):
@@ -32,10 +34,10 @@ class EndpointArguments(Spec):
 class RevisionGateway(Gateway):
     """A gateway for the one revision whose replicas are in its own application. It follows no board."""
 
-    def __init__(self, request_seconds: float, store: str, model: str, revision: str, _replicas: Any) -> None:
+    def __init__(self, spec: ServingSpec, store: str, model: str, revision: str, _replicas: Any) -> None:
         from ray import serve
 
-        super().__init__(request_seconds, store)
+        super().__init__(spec, store)
         self._service.models.set_table(single_route(model, revision, serve.get_replica_context().app_name))
 
     @contextlib.asynccontextmanager
@@ -52,4 +54,5 @@ def build(arguments: EndpointArguments) -> Any:
     revision = registry.show(arguments.revision or served_revision() or "production")
     replicas = bind_replica(recipe.serving, registry.load(str(revision.number)), revision.name)
     gateway = gateway_deployment(RevisionGateway, recipe.serving)
-    return gateway.bind(recipe.serving.request_timeout, context.store.uri, revision.model, revision.name, replicas)
+    spec = with_keys(recipe.serving, context)
+    return gateway.bind(spec, context.store.uri, revision.model, revision.name, replicas)

@@ -1,6 +1,7 @@
 """Errors in OpenAI's shape: {"error": {"message", "type", "param", "code"}} with the status that fits."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,13 @@ from fastapi.responses import JSONResponse
 from cluster.errors import HanlinError, OverloadedError, RequestError, UnavailableError
 
 RETRY_SECONDS = 2
-_TYPES = {400: "invalid_request_error", 401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    429: "rate_limit_error",
+}
 
 
 def error_body(error: HanlinError) -> dict[str, Any]:
@@ -27,10 +34,15 @@ def error_body(error: HanlinError) -> dict[str, Any]:
 
 
 def error_response(error: HanlinError) -> JSONResponse:
-    """The whole answer; `Retry-After` (seconds) where trying again can help."""
-    retry = isinstance(error, OverloadedError | UnavailableError)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if retry else None
-    return JSONResponse(error_body(error), status_code=error.http_status, headers=headers)
+    """The whole answer; `Retry-After` (seconds, and exactly in ms) where trying again can help."""
+    return JSONResponse(error_body(error), status_code=error.http_status, headers=_retry_headers(error))
+
+
+def _retry_headers(error: HanlinError) -> dict[str, str] | None:
+    if not isinstance(error, OverloadedError | UnavailableError):
+        return None
+    seconds = getattr(error, "retry_seconds", 0.0) or RETRY_SECONDS
+    return {"Retry-After": str(math.ceil(seconds)), "Retry-After-Ms": str(math.ceil(1000 * seconds))}
 
 
 @contextmanager

@@ -84,8 +84,16 @@ def add_feedback(app: FastAPI, service: Service, store: FeedbackStore) -> None:
             raise RequestError("feedback that says nothing", "rating, correction or comment", "send one", param="rating")
         kept = _feedback(body)
         await asyncio.to_thread(store.add, kept)
+        _tell_trial(service, kept)
         told = {"id": kept.id, "object": "feedback", "created": int(kept.created), "answer_id": kept.answer_id}
         return service.counted("feedback", JSONResponse(told))
+
+
+def _tell_trial(service: Service, kept: Feedback) -> None:
+    """A rating of a revision's answer (`model@revision`) counts in that revision's release."""
+    model, _, revision = (kept.model or "").partition("@")
+    if revision and kept.rating:
+        service.trials.rate(model, revision, kept.rating > 0)
 
 
 def _feedback(body: FeedbackBody) -> Feedback:

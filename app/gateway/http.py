@@ -15,15 +15,20 @@ from starlette.exceptions import HTTPException
 
 from app.gateway.batch.attach import add_batch
 from app.gateway.batch.store import BatchStore
+from app.gateway.cache.shortcut import Shortcut
+from app.gateway.conversation import conversation_of
 from app.gateway.described import ChatAnswer, CompletionAnswer, ModelEntry, ModelList, answers
 from app.gateway.encoders import add_encoders
 from app.gateway.failures import error_response, from_validation
 from app.gateway.feedback import FeedbackStore, add_feedback
 from app.gateway.job import chat_job, completion_job
+from app.gateway.limits.guard import Guard
+from app.gateway.limits.keystore import WatchedKeys
 from app.gateway.metrics import CONTENT_TYPE
 from app.gateway.reading import BodyLimit, JsonRoute
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
 from app.gateway.responses import add_responses
+from app.gateway.routes import must_answer
 from app.gateway.schema import ChatBody, CompletionBody
 from app.gateway.service import Service
 from app.gateway.shapes import ChatShape, CompletionShape
@@ -56,15 +61,27 @@ def create_app(
         add_batch(app, service, BatchStore(keep))
     _add_errors(app, service)
     app.add_middleware(BodyLimit)
+    _add_protection(app, service)
     app.add_middleware(Tracked, answer_id=answer_id)
     return app
+
+
+def _add_protection(app: FastAPI, service: Service) -> None:
+    settings = service.settings
+
+    def refuse(error: HanlinError) -> Response:
+        return service.counted("other", error_response(error))
+
+    if settings.cache.megabytes:
+        app.add_middleware(Shortcut, service=service, most_bytes=(settings.cache.megabytes << 20) // 2)
+    app.add_middleware(Guard, keys=WatchedKeys(settings.keys) if settings.keys else None, refuse=refuse)
 
 
 def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/v1/chat/completions", responses=answers(ChatAnswer, streamed=True))
     async def chat_completions(body: ChatBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         tools = plan_tools(body, served.template)
         job = await chat_job(body, served, service.request_seconds, tools)
         shape = ChatShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage, tools)
@@ -73,7 +90,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     @app.post("/v1/completions", responses=answers(CompletionAnswer, streamed=True))
     async def completions(body: CompletionBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         job = await completion_job(body, served, service.request_seconds)
         shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage)
         return service.counted("completions", await service.respond("completions", body, job, shape))
@@ -117,8 +134,8 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        """Every revision that requests go to answers."""
-        apps = {route.app for routes in service.models.table.values() for route in routes if route.weight > 0}
+        """Every revision that requests go to answers; another one stands in for one that is being released."""
+        apps = must_answer(service.models.table)
         if not apps:
             raise UnavailableError("no model is served yet", "", "start one with `hanlin serve`")
         async with asyncio.timeout(_READY_SECONDS):
@@ -134,6 +151,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
                         service.metrics.set_engine(model, route.revision, await service.upstream.stats(route.app))
                 except (UnavailableError, TimeoutError):
                     event(_LOG, "engine_silent", logging.WARNING, model=model, revision=route.revision)
+        service.metrics.set_protection(service.cache.bytes, service.cache.entries, service.admission.waiting)
         return Response(service.metrics.render(), media_type=CONTENT_TYPE)
 
 

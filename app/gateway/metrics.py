@@ -14,7 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from cluster.observe.metrics import SERVING_FIRST_TOKEN, SERVING_ONGOING, SERVING_REQUESTS, SERVING_SECONDS
+from cluster.observe.metrics import CACHE_LOOKUPS, SERVING_FIRST_TOKEN, SERVING_ONGOING, SERVING_REQUESTS, SERVING_SECONDS
 from workloads.serving.engine.base import Stats
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -38,6 +38,10 @@ class Metrics:
         self.prompt_tokens = Counter("hanlin_prompt_tokens", "tokens of prompts", revision, registry=registry)
         self.generated_tokens = Counter("hanlin_generated_tokens", "tokens of answers", revision, registry=registry)
         self.disconnects = Counter("hanlin_disconnects", "clients that left before the end", registry=registry)
+        self._lookups = Counter("hanlin_cache_lookups", "requests by what the cache had", ["result"], registry=registry)
+        self._cache_bytes = Gauge("hanlin_cache_bytes", "memory of kept answers", registry=registry)
+        self._cache_entries = Gauge("hanlin_cache_entries", "kept answers", registry=registry)
+        self._waiting = Gauge("hanlin_waiting_requests", "requests that wait for a place at a revision", registry=registry)
         self.ongoing = Gauge("hanlin_ongoing_requests", "requests being answered", registry=registry)
         self._engine = {
             name: Gauge(f"hanlin_engine_{name}", text, revision, registry=registry)
@@ -63,6 +67,17 @@ class Metrics:
         """An answer came to its end after `seconds`."""
         self.request_seconds.labels(endpoint, model, revision).observe(seconds)
         SERVING_SECONDS.record(seconds, endpoint=endpoint, revision=revision)
+
+    def looked_up(self, result: str) -> None:
+        """`hit`, `miss`, `joined` or `off`."""
+        self._lookups.labels(result).inc()
+        CACHE_LOOKUPS.record(result=result)
+
+    def set_protection(self, cache_bytes: int, cache_entries: int, waiting: int) -> None:
+        """What the cache holds, and who waits."""
+        self._cache_bytes.set(cache_bytes)
+        self._cache_entries.set(cache_entries)
+        self._waiting.set(waiting)
 
     def set_ongoing(self, requests: int) -> None:
         self.ongoing.set(requests)

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from app.gateway.conversation import conversation_of
 from app.gateway.described import ResponseAnswer, answers
 from app.gateway.failures import renamed
 from app.gateway.job import Job, chat_job
@@ -29,12 +30,12 @@ def add_responses(app: FastAPI, service: Service) -> None:
         body.check()
         with renamed(_FIELDS):
             chat = body.as_chat()
-            served = await service.models.find(body.model)
+            served = await service.models.find(body.model, conversation_of(chat))
             tools = plan_tools(chat, served.template)
             job = await chat_job(chat, served, service.request_seconds, tools)
+            job, events = await service.begin("responses", chat, job)
         writer = ResponseWriter(_head(body, job), job.prompt_tokens, tools.reader() if tools else None, body.wants_scores)
-        events = service.answering("responses", chat, job)
-        headers = {REVISION_HEADER: served.revision}
+        headers = {REVISION_HEADER: job.served.revision}
         if not body.stream:
             async for _, piece in events:
                 writer.feed(piece)

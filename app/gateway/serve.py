@@ -13,8 +13,10 @@ import ray
 
 from app.gateway.board import GATEWAY_MEMORY, close_board, follow, open_board
 from app.gateway.http import create_app
+from app.gateway.judge import tell_judge
 from app.gateway.routes import Route, Table
 from app.gateway.service import Service
+from app.gateway.settings import settings_of
 from app.gateway.upstream import ServeUpstream
 from cluster.errors import AddressError, UnavailableError
 from cluster.observe import logs
@@ -32,9 +34,10 @@ _POLL_SECONDS = 0.1
 class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
-    def __init__(self, request_seconds: float, store: str = "") -> None:
+    def __init__(self, spec: ServingSpec, store: str = "") -> None:
         logs.start("stderr")
-        self._service = Service(ServeUpstream(), request_seconds)
+        upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
+        self._service = Service(upstream, spec.request_timeout, settings_of(spec))
         self._keep = locate(store) / KEPT if store else None
 
     def __serve_build_asgi_app__(self) -> Any:
@@ -42,11 +45,15 @@ class Gateway:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
-        following = asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table))
+        tasks = [
+            asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table)),
+            asyncio.create_task(self._service.trials.observer.deliver(tell_judge)),
+        ]
         try:
             yield
         finally:
-            following.cancel()
+            for task in tasks:
+                task.cancel()
 
 
 def start_gateway(spec: ServingSpec, routes: Table, store: str = "") -> str:
@@ -57,10 +64,11 @@ def start_gateway(spec: ServingSpec, routes: Table, store: str = "") -> str:
     """
     from ray import serve
 
+    settings_of(spec)  # before anything is started
     base_url = start_http(spec)
     open_board()
     if APP not in serve.status().applications:
-        serve.run(gateway_deployment(Gateway, spec).bind(spec.request_timeout, store), name=APP, route_prefix="/")
+        serve.run(gateway_deployment(Gateway, spec).bind(spec, store), name=APP, route_prefix="/")
     set_routes(routes)
     return base_url
 

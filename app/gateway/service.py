@@ -9,18 +9,28 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
+from app.gateway.cache.cache import ResponseCache
+from app.gateway.cache.key import answer_key
+from app.gateway.cache.note import Status, cache_header, note
+from app.gateway.cache.shared import SharedAnswers
 from app.gateway.failures import error_body
 from app.gateway.job import Job
+from app.gateway.limits.admission import Admission
+from app.gateway.limits.caller import Caller, current_caller
+from app.gateway.limits.deadline import until
 from app.gateway.metrics import Metrics
 from app.gateway.models import Models
 from app.gateway.schema import SamplingBody
+from app.gateway.settings import GatewaySettings
 from app.gateway.shapes import Shape, usage
+from app.gateway.trials import Trials
 from app.gateway.upstream import Upstream
 from cluster.errors import HanlinError
 from cluster.observe.metrics import SERVING_BROKEN
@@ -49,26 +59,69 @@ class _Choice:
 class Service:
     """What all requests of a gateway share."""
 
-    def __init__(self, upstream: Upstream, request_seconds: float) -> None:
+    def __init__(self, upstream: Upstream, request_seconds: float, settings: GatewaySettings | None = None) -> None:
+        self.settings = settings = settings or GatewaySettings()
         self.models, self.metrics = Models(upstream), Metrics()
         self.upstream, self.request_seconds = upstream, request_seconds
+        self.admission = Admission(settings.limits, settings.gateways, upstream.stats)
+        kept = settings.cache
+        shared = SharedAnswers(kept.redis, kept.redis_seconds) if kept.redis and kept.megabytes else None
+        self.cache = ResponseCache((kept.megabytes << 20) // 2, shared)
+        self.trials = Trials(self.models, upstream, request_seconds)
         self._ongoing = 0
 
     async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
         """The HTTP answer to a job. Nothing is sent before the first text is there, so that errors until then have their
         own status."""
-        events = self.answering(endpoint, body, job)
-        headers = {REVISION_HEADER: job.served.revision}
+        job, events = await self.begin(endpoint, body, job)
         scored = _wants_scores(job)
+        shape.by(job.served.revision)
+        headers = {REVISION_HEADER: job.served.revision}
         if not body.stream:
-            return JSONResponse(await _collect(events, job, shape, scored), headers=headers)
+            whole = await _collect(events, job, shape, scored)
+            return JSONResponse(whole, headers=headers | cache_header())
         first = await anext(events)
+        headers |= cache_header() | {"Cache-Control": "no-cache"}
         lines = _lines(first, events, body, job, shape, scored)
-        return StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    async def begin(self, endpoint: str, body: SamplingBody, job: Job) -> tuple[Job, AsyncGenerator[Event, None]]:
+        """Who answers in the end, and the pieces of all its answers: another revision than the job's where that one is on
+        trial and fails."""
+        return await self.trials.answer(body, job, partial(self.answering, endpoint), self._events)
 
     def answering(self, endpoint: str, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
-        """The pieces of all answers of a job as they come, counted and timed."""
-        return _Timer(endpoint, job, self).watch(self._events(body, job))
+        """The pieces of all answers of a job as they come: kept ones, or those of a generation, counted and timed."""
+        caller = current_caller()
+
+        def tell(status: Status) -> None:
+            self.metrics.looked_up(status)
+            note(status, endpoint, body.model, job.served)
+
+        key = self._key(body, job, caller)
+        answer = self.cache.answer(key, lambda: self._generate(endpoint, body, job, caller), tell)
+        return until(caller.deadline, answer.events())
+
+    def hit_again(self, endpoint: str, revision: str) -> None:
+        """Count an answer that the shortcut gave."""
+        self.metrics.looked_up("hit")
+        self.metrics.answered(endpoint, 200, revision)
+
+    def _key(self, body: SamplingBody, job: Job, caller: Caller) -> str | None:
+        kept = self.settings.cache
+        if not kept.megabytes or not caller.cached:
+            return None
+        return answer_key(job, "" if kept.scope == "shared" else caller.tenant, body.seed is not None)
+
+    async def _generate(self, endpoint: str, body: SamplingBody, job: Job, caller: Caller) -> AsyncGenerator[Event, None]:
+        """Ask the replicas, once there is a place for it."""
+        async with self.admission.place(job, caller) as tenant:
+            requests = tuple(replace(each, priority=tenant.limits.priority) for each in job.requests)
+            ours = replace(job, requests=requests)
+            async with aclosing(_Timer(endpoint, ours, self).watch(self._events(body, ours))) as events:
+                async for event in events:
+                    tenant.use(event[1].tokens)
+                    yield event
 
     def counted(self, endpoint: str, response: Response) -> Response:
         """An answer on its way out, told to the metrics."""
@@ -83,7 +136,7 @@ class Service:
             if job.echo:
                 place = job.prompt_of(index)
                 echo = Echo(job.echo[place], job.prompts[place], request.sampling.prompt_logprobs is not None)
-            chunks = self.upstream.generate(job.served.app, request, pause)
+            chunks = self.trials.chunks(job, request, pause)
             answers.append(read_answer(chunks, TextStream(job.served.vocabulary, job.stops, echo)))
         return _merge(answers)
 

@@ -28,6 +28,10 @@ class Shape:
         self._id, self._created = f"{self.prefix}-{request_id}", int(time.time())
         self._model, self._fingerprint, self._include_usage = model, revision, include_usage
 
+    def by(self, revision: str) -> None:
+        """The revision that answers in the end, where it is another one than was asked first."""
+        self._fingerprint = revision
+
     def _head(self, kind: str) -> Json:
         return {
             "id": self._id,

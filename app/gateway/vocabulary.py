@@ -4,6 +4,7 @@ Not for stop strings (stops.py) or chat templates (template.py).
 """
 
 import codecs
+import hashlib
 import json
 from typing import Protocol
 
@@ -24,6 +25,7 @@ class Vocabulary:
     """A tokenizer as the gateway needs it, from the content of a tokenizer.json."""
 
     def __init__(self, tokenizer: bytes) -> None:
+        self.digest = hashlib.sha256(tokenizer).hexdigest()
         self._tokenizer = Tokenizer.from_buffer(tokenizer)
         self._special = {i for i, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         self._plain = Tokenizer.from_buffer(tokenizer)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import httpx
 
+from app.gateway.cache.note import CACHE_HEADER
 from app.gateway.http import create_app
+from app.gateway.limits.guard import TIMEOUT_HEADER
 from app.gateway.service import REVISION_HEADER, Service
 from app.gateway.upstream import Batch
 from cluster.storage import locate
@@ -45,6 +47,10 @@ METRICS = {
     "hanlin_generated_tokens_total": "counter",
     "hanlin_disconnects_total": "counter",
     "hanlin_ongoing_requests": "gauge",
+    "hanlin_waiting_requests": "gauge",
+    "hanlin_cache_lookups_total": "counter",
+    "hanlin_cache_bytes": "gauge",
+    "hanlin_cache_entries": "gauge",
     "hanlin_engine_running_requests": "gauge",
     "hanlin_engine_waiting_requests": "gauge",
     "hanlin_engine_slots": "gauge",
@@ -88,5 +94,5 @@ def test_metric_names_and_kinds() -> None:
     assert found == METRICS
 
 
-def test_header() -> None:
-    assert REVISION_HEADER == "x-hanlin-revision"
+def test_headers() -> None:
+    assert (REVISION_HEADER, CACHE_HEADER, TIMEOUT_HEADER) == ("x-hanlin-revision", "x-hanlin-cache", "x-hanlin-timeout")

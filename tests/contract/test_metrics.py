@@ -2,7 +2,7 @@
 
 import re
 
-from cluster.observe.metrics import EXPORTED, PLANNED
+from cluster.observe.metrics import EXPORTED
 
 RUN, REVISION = ("run",), ("revision",)
 FROZEN = {
@@ -28,6 +28,7 @@ FROZEN = {
     "hanlin_training_failures": ("counter", ("run", "reason")),
     "hanlin_serving_requests": ("counter", ("endpoint", "status", "revision")),
     "hanlin_serving_broken_streams": ("counter", REVISION),
+    "hanlin_serving_lost_replicas": ("counter", ("app",)),
     "hanlin_serving_request_seconds": ("histogram", ("endpoint", "revision")),
     "hanlin_serving_first_token_seconds": ("histogram", ("endpoint", "revision")),
     "hanlin_serving_ongoing_requests": ("gauge", ()),
@@ -35,17 +36,19 @@ FROZEN = {
     "hanlin_serving_waiting_requests": ("gauge", REVISION),
     "hanlin_serving_slots": ("gauge", REVISION),
     "hanlin_serving_generated_tokens": ("counter", REVISION),
+    "hanlin_cache_lookups": ("counter", ("result",)),
+    "hanlin_release_share_ratio": ("gauge", ("model",)),
+    "hanlin_release_evidence_ratio": ("gauge", ("model", "check")),
+    "hanlin_release_decisions": ("counter", ("model", "action")),
 }
-FROZEN_PLANNED = {"hanlin_cache_lookups": ("counter", ("result",))}
 
 
 def test_names_kinds_and_tags() -> None:
     assert {each.name: (each.kind, each.tags) for each in EXPORTED} == FROZEN
-    assert {each.name: (each.kind, each.tags) for each in PLANNED} == FROZEN_PLANNED
 
 
 def test_names_have_one_form() -> None:
-    for each in (*EXPORTED, *PLANNED):
+    for each in EXPORTED:
         assert re.fullmatch(r"hanlin_[a-z]+(_[a-z]+)*", each.name)
         assert not each.name.endswith("_total")  # Ray adds it
         assert bool(each.bounds) == (each.kind == "histogram")

@@ -4,10 +4,9 @@ import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.gateway.batch.lines import Reply
+from app.gateway.limits.caller import OWNER
 from app.gateway.requests import REQUEST_ID_HEADER
 
-OWNER = "hanlin_owner"
-"""Key of an ASGI scope: whose request this is. No header and so no client can set it."""
 _WAIT_STATUS = (429, 503)
 _WAIT_SECONDS = 2.0
 

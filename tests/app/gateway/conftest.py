@@ -43,12 +43,14 @@ class ScriptedUpstream:
     asked: list[Request] = field(default_factory=list)
     closed: int = 0
     gone: bool = False
+    fingerprints: dict[str, str] = field(default_factory=dict)
     encodes: bool = True
 
     async def card(self, app: str) -> ModelCard:
         if self.gone:
             raise UnavailableError("no replica of this model answers")
-        return replace(self.card_, revision=app.removeprefix("model-"))
+        fingerprint = self.fingerprints.get(app, self.card_.fingerprint)
+        return replace(self.card_, revision=app.removeprefix("model-"), fingerprint=fingerprint)
 
     async def stats(self, app: str) -> Stats:
         if self.gone:

@@ -25,7 +25,7 @@ from app.gateway.routes import Route
 from app.gateway.serve import KEPT, get_routes, set_routes, single_route, start_gateway, stop_gateway, wait_ready
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import AddressError, ArtifactError, UnavailableError
-from cluster.observe.metrics import EXPORTED, SERVING_BROKEN
+from cluster.observe.metrics import EXPORTED, SERVING_BROKEN, SERVING_LOST
 from cluster.session import Session
 from cluster.storage import Location
 from tests.workloads.serving.tiny_model import commit_model, write_model
@@ -296,6 +296,31 @@ def test_a_client_that_leaves_frees_the_slot(served: Served) -> None:
     assert engine_stats(served.apps["1"]).running == 0
 
 
+def test_a_client_that_leaves_before_its_whole_answer_frees_the_slot(served: Served) -> None:
+    before = engine_stats(served.apps["1"])
+    body = LONG | {"stream": False, "temperature": 1}
+    with socket.create_connection(("127.0.0.1", served.spec.port)) as client:
+        data = json.dumps(body).encode()
+        head = (
+            f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        )
+        client.sendall(head.encode() + data)
+        until(lambda: engine_stats(served.apps["1"]).running == 1)
+    until(lambda: engine_stats(served.apps["1"]).cancelled == before.cancelled + 1)
+    assert engine_stats(served.apps["1"]).running == 0
+
+
+def test_a_kept_answer_asks_no_replica(served: Served) -> None:
+    body = {"model": "tiny", "messages": QUESTION, "max_tokens": 16, "temperature": 0}
+    found = [httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=60) for _ in range(3)]
+    generated = engine_stats(served.apps["1"]).generated_tokens
+    found += [httpx.post(f"{served.url}/v1/chat/completions", json=body | {"stream": True}, timeout=60) for _ in range(3)]
+    assert [each.headers["x-hanlin-cache"] for each in found] == ["miss", *["hit"] * 5]
+    assert len({each.json()["choices"][0]["message"]["content"] for each in found[:3]}) == 1
+    assert all(each.text.endswith("data: [DONE]\n\n") for each in found[3:])
+    assert engine_stats(served.apps["1"]).generated_tokens == generated
+
+
 def test_a_stop_string_frees_the_slot(served: Served) -> None:
     text = served.client.completions.create(model="tiny", prompt="青石镇", max_tokens=60, temperature=0).choices[0].text
     stop = text[len(text) // 2 :][:3]
@@ -329,20 +354,23 @@ def test_a_revision_without_replicas_is_503(served: Served) -> None:
         wait_ready(served.url, seconds=0)
 
 
-def test_a_replica_lost_in_mid_stream_ends_it_with_an_error_event(served: Served) -> None:
-    body = LONG | {"model": "tiny@2"}
-    replicas = replicas_of(served.apps["2"])
+def test_a_stream_whose_replica_is_lost_goes_on_from_the_one_that_replaces_it(served: Served) -> None:
+    body = LONG | {"model": "tiny@2", "max_tokens": 1500, "stream_options": {"include_usage": True}}
+    undisturbed = streamed_text(list(httpx.post(f"{served.url}/v1/completions", json=body, timeout=60).iter_lines()))
     with httpx.stream("POST", f"{served.url}/v1/completions", json=body, timeout=60) as response:
         lines = response.iter_lines()
-        next(lines)
-        for replica in replicas:
+        first = next(lines)
+        for replica in replicas_of(served.apps["2"]):
             ray.kill(replica)
         rest = [line for line in lines if line]
-    assert rest[-1].startswith('data: {"error":')
-    assert "data: [DONE]" not in rest
-    set_routes(routes(served.apps, "2"))
-    wait_ready(served.url)  # Serve has replaced it
-    assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).system_fingerprint == "2"
+    assert rest[-1] == "data: [DONE]"
+    assert '"completion_tokens":1500' in rest[-2]
+    assert streamed_text([first, *rest]) == undisturbed
+
+
+def streamed_text(lines: list[str]) -> str:
+    events = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    return "".join(event["choices"][0]["text"] for event in events if event["choices"])
 
 
 def replicas_of(app: str) -> list[Any]:
@@ -423,6 +451,7 @@ def test_a_port_in_use_is_named_with_a_free_one() -> None:
 def test_every_number_of_serving_reaches_the_machines_agent(served: Served) -> None:
     """Gateways and replicas are processes of their own; alerts and dashboards read what Ray's agent says of them."""
     served.client.chat.completions.create(model="tiny", messages=QUESTION, max_tokens=4)
-    wanted = {each.exported for each in EXPORTED if each.name.startswith("hanlin_serving_")} - {SERVING_BROKEN.exported}
+    named = {each.exported for each in EXPORTED if each.name.startswith("hanlin_serving_")}
+    wanted = named - {SERVING_BROKEN.exported, SERVING_LOST.exported}
     page = f"http://127.0.0.1:{ray.nodes()[0]['MetricsExportPort']}/metrics"
     until(lambda: wanted <= set(re.findall(r"^# TYPE (\S+)", httpx.get(page, timeout=30).text, re.MULTILINE)))

@@ -11,7 +11,7 @@ import yaml
 
 from app.gateway.metrics import Metrics
 from cluster.monitoring.dashboards import DASHBOARDS, main
-from cluster.observe.metrics import EXPORTED, PLANNED
+from cluster.observe.metrics import EXPORTED
 from tests.cluster.monitoring.conftest import MONITORING
 
 WORDS = {"and", "or", "unless", "by", "on", "offset", "ignoring", "without", "bool", "group_left", "group_right"}
@@ -79,8 +79,7 @@ def test_a_panel_names_what_exists(place: str, expression: str) -> None:
 def test_a_rule_names_what_exists(rule: dict[str, Any]) -> None:
     names = metric_names(rule["expr"])
     assert names
-    planned = {each.exported for each in PLANNED} if "cache" in rule["expr"] else set()
-    assert names <= existing() | planned
+    assert names <= existing()
 
 
 def test_expressions_are_promql(promtool: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.slow.cluster.conftest import addresses_of, driver, until, workers
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.deploy import deploy_revision, deployed, free_port
+from workloads.serving.gateway_spec import LimitsSpec
 from workloads.serving.spec import ServingSpec
 
 
@@ -80,7 +81,14 @@ def calling(*urls: str, clients: int = 2) -> Iterator[Callers]:
 def serve_tiny(cluster: LocalCluster, tmp_path: Path) -> tuple[ServingSpec, list[str]]:
     """The real endpoint on every machine, left there; how it is served, and its addresses on two machines."""
     spec = ServingSpec(
-        host="0.0.0.0", port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, gateway_replicas=2, proxies="every"
+        host="0.0.0.0",
+        port=free_port(),
+        replicas=2,
+        cpus_per_replica=0.5,
+        threads=1,
+        gateway_replicas=2,
+        proxies="every",
+        limits=LimitsSpec(require_keys=False),
     )
     model = commit_model(ArtifactStore(str(tmp_path / "store")), write_model(tmp_path / "tiny", 1, 400), "1")
     with driver(cluster):

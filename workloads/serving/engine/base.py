@@ -13,6 +13,7 @@ from typing import Literal
 from cluster.errors import ContextLengthError, RequestError
 
 Finish = Literal["stop", "length", "cancelled", "deadline", "drained", "error"]
+Weights = Literal["f32", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once."""
+    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, and whether
+    it holds answers to a grammar."""
 
     engine: str
     max_context: int
@@ -101,11 +103,14 @@ class Capabilities:
     slots: int
     device: str
     parameters: int
+    grammars: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the start, and what is there now. `busy_seconds` is time spent in steps."""
+    """Counters since the start, and what is there now. `busy_seconds` is time spent in steps. `prompt_tokens` were computed,
+    `reused_tokens` of prompts were not, since another prompt had begun with them. Of `guessed_tokens` of answers the model
+    confirmed `confirmed_tokens`."""
 
     running: int = 0
     waiting: int = 0
@@ -118,6 +123,9 @@ class Stats:
     failed: int = 0
     cancelled: int = 0
     busy_seconds: float = 0.0
+    reused_tokens: int = 0
+    guessed_tokens: int = 0
+    confirmed_tokens: int = 0
 
     @staticmethod
     def together(parts: "Sequence[Stats]") -> "Stats":
@@ -136,13 +144,19 @@ class Unfinished:
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """`slots` requests at once of up to `max_context` tokens (0: the model's own); `threads` of the processor (0: torch's
-    default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step."""
+    default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step, `prefix_mb` the
+    megabytes (2^20 bytes) of what was read before and is kept for prompts that begin alike (0: none is kept); `weights` `int8`
+    takes less memory and time on a processor, at some loss of quality; `guess_tokens` are guessed at once, at most, of an answer
+    that runs alone (0: none)."""
 
     slots: int = 32
     max_context: int = 0
     threads: int = 0
     device: str = "auto"
-    prefill_tokens: int = 512
+    prefill_tokens: int = 256
+    prefix_mb: int = 64
+    weights: Weights = "f32"
+    guess_tokens: int = 0
 
 
 class Engine(ABC):
@@ -215,6 +229,13 @@ class Engine(ABC):
                 f"this model's context holds {limit}, prompt and answer together",
                 "shorten the prompt",
                 param="prompt",
+            )
+        if request.grammar and not self.capabilities.grammars:
+            raise RequestError(
+                f"a grammar, which the engine {self.capabilities.engine} does not hold to",
+                "requests without one",
+                "serve this model with the engine torch",
+                param="response_format",
             )
         tokens = request.token_ids + request.resume_tokens
         if min(tokens) < 0 or max(tokens) >= self.capabilities.vocabulary:

@@ -1,0 +1,42 @@
+"""What is known of an answer on its way out: for its header, and for the shortcut to remember it by."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+from app.gateway.models import Served
+
+CACHE_HEADER = "x-hanlin-cache"
+Status = Literal["hit", "miss", "joined", "off"]
+
+
+@dataclass
+class Note:
+    """How the cache answered, the model's name as asked for, and the revision that it led to."""
+
+    status: Status = "off"
+    endpoint: str = ""
+    model: str = ""
+    served: Served | None = None
+
+
+current_note: ContextVar[Note | None] = ContextVar("hanlin_answer_note", default=None)
+"""Of the request that this task works on; None where nothing is kept of it."""
+
+
+def note(status: Status, endpoint: str, model: str, served: Served) -> None:
+    """This is how the request is answered."""
+    if (noted := current_note.get()) is not None:
+        noted.status, noted.endpoint, noted.model, noted.served = status, endpoint, model, served
+
+
+def generated() -> bool:
+    """Whether the answer was made for this request, so that its times say something of the revision."""
+    noted = current_note.get()
+    return noted is None or noted.status in ("miss", "off")
+
+
+def cache_header() -> dict[str, str]:
+    """The header of an answer whose first event is there."""
+    noted = current_note.get()
+    return {CACHE_HEADER: noted.status if noted is not None else "off"}

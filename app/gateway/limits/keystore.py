@@ -1,0 +1,86 @@
+"""Where API keys are kept: one JSON file at a URI, replaced as a whole. A gateway sees within a second that it changed."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from app.gateway.limits.keys import ApiKey, KeyRing
+from cluster import storage
+from cluster.claim import claimed
+from cluster.config import Spec
+from cluster.errors import HanlinError, InputError, StorageError, UnavailableError
+from cluster.observe.logs import event
+
+_LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 1.0
+
+
+class _File(Spec):
+    keys: tuple[ApiKey, ...] = ()
+
+
+def read_keys(uri: str) -> KeyRing:
+    """All keys of a file; none where there is no file. Raises InputError for one that is no key file, StorageError."""
+    place = storage.locate(uri)
+    if storage.stat(place) is None:
+        return KeyRing({})
+    try:
+        found = _File.model_validate_json(storage.read_bytes(place))
+    except ValidationError as error:
+        raise InputError(f"{place} is not a file of API keys", "what `hanlin keys create` writes", "restore it") from error
+    return KeyRing({key.id: key for key in found.keys})
+
+
+@contextmanager
+def changing_keys(uri: str) -> Iterator[KeyRing]:
+    """The keys, for the block to write back; nobody else changes them meanwhile. Raises UserError where somebody does."""
+    base, mark, query = uri.partition("?")
+    with claimed(storage.locate(f"{base}.claim{mark}{query}"), f"the file of API keys {base}"):
+        yield read_keys(uri)
+
+
+def write_keys(uri: str, ring: KeyRing) -> None:
+    """Replace the file; on a local disk only its owner may read it."""
+    place = storage.locate(uri)
+    storage.write_bytes(place, _File(keys=tuple(ring.keys.values())).model_dump_json(indent=1).encode())
+    if place.is_local:
+        os.chmod(place.path, 0o600)  # noqa: PTH101 - a Location's path is a str
+
+
+class WatchedKeys:
+    """The keys of a file as a gateway needs them: looked at again once a second while requests come. While the file cannot be
+    read, the last keys that could be stay good."""
+
+    def __init__(self, uri: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._uri, self._clock = uri, clock
+        self._ring: KeyRing | None = None
+        self._seen: object = None
+        self._looked = float("-inf")
+        self._one_looks = asyncio.Lock()
+
+    async def check(self, presented: str, now: datetime) -> ApiKey:
+        """The key that was presented. Raises ApiKeyError; UnavailableError where the file could never be read."""
+        if self._clock() - self._looked > _LOOK_SECONDS:
+            async with self._one_looks:
+                if self._clock() - self._looked > _LOOK_SECONDS:
+                    await self._look()
+        if self._ring is None:
+            raise UnavailableError("the API keys cannot be read", "", "send the request again shortly")
+        return self._ring.check(presented, now)
+
+    async def _look(self) -> None:
+        try:
+            seen = await asyncio.to_thread(storage.stat, storage.locate(self._uri))
+            if seen != self._seen or self._ring is None:
+                self._ring, self._seen = await asyncio.to_thread(read_keys, self._uri), seen
+                event(_LOG, "api_keys_read", keys=len(self._ring.keys))
+        except (HanlinError, OSError) as error:
+            kind = "StorageError" if isinstance(error, StorageError | OSError) else type(error).__name__
+            event(_LOG, "api_keys_unreadable", logging.WARNING, reason=f"{kind}: {error}"[:200])
+        self._looked = self._clock()

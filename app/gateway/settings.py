@@ -1,0 +1,43 @@
+"""What a gateway process is told when it starts, beside where its models are."""
+
+from dataclasses import dataclass, field
+
+from app.gateway.limits.keystore import read_keys
+from cluster.errors import UserError
+from cluster.stage import StageContext
+from workloads.serving.gateway_spec import CacheSpec, LimitsSpec
+from workloads.serving.spec import ServingSpec
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """`keys` is the URI of the API keys, empty where requests need none; `gateways` is how many share the limits."""
+
+    cache: CacheSpec = field(default_factory=CacheSpec)
+    limits: LimitsSpec = field(default_factory=LimitsSpec)
+    keys: str = ""
+    gateways: int = 1
+
+
+def settings_of(spec: ServingSpec) -> GatewaySettings:
+    """A recipe's settings. Raises UserError where keys are required and the spec does not say, by `with_keys`, which."""
+    if spec.keys_required and not spec.limits.keys:
+        raise UserError(f"serving.host is {spec.host} and no API keys are named", "keys, or limits.require_keys false", "")
+    return GatewaySettings(spec.cache, spec.limits, spec.limits.keys if spec.keys_required else "", spec.gateway_replicas)
+
+
+def with_keys(spec: ServingSpec, context: StageContext) -> ServingSpec:
+    """The spec with the place of its API keys made absolute. Raises UserError where requests need a key and there is none."""
+    uri = keys_uri(spec, context)
+    if spec.keys_required and not read_keys(uri).keys:
+        raise UserError(
+            f"serving.host is {spec.host} and there is no API key in {uri}",
+            "an endpoint that others reach needs keys",
+            "make one with `hanlin keys create RECIPE`, or set serving.limits.require_keys to false",
+        )
+    return spec.model_copy(update={"limits": spec.limits.model_copy(update={"keys": uri})})
+
+
+def keys_uri(spec: ServingSpec, context: StageContext) -> str:
+    """Where a recipe's API keys are."""
+    return context.resolve(spec.limits.keys) if spec.limits.keys else (context.store.root / "keys.json").uri
