@@ -73,6 +73,7 @@ def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
     """
     from workloads.corpus.stage import build_corpus
     from workloads.evaluation.stage import evaluate_model
+    from workloads.serving.builds.stage import build_engine
     from workloads.tokenizer.stage import pack_tokens, train_tokenizer
     from workloads.training.stage import train_model
 
@@ -82,6 +83,7 @@ def run_pipeline(recipe: Recipe, context: StageContext) -> Outcome:
     tokens = pack_tokens(recipe.tokens, corpus, tokenizer, before)
     model = train_model(recipe.training, recipe.model, tokens, tokenizer, context)
     evaluation = evaluate_model(recipe.evaluation, model, corpus, context)
+    build_engine(recipe.serving, model, corpus, context)
     revision = _register(recipe, model, evaluation, context)
     return Outcome(corpus, tokenizer, tokens, model, evaluation, revision)
 
@@ -100,13 +102,14 @@ def _require_memory(recipe: Recipe, room: Room) -> None:
     """Raises ResourceError, before any text is read, where no machine could hold a worker of the training."""
     import torch
 
-    from workloads.training.fit import memory_of, require_fit
+    from workloads.training.fit import memory_of, require_fit, training_cost
 
     vocabulary, length = recipe.tokenizer.vocab_size, recipe.tokens.sequence_length
     known = [int(each.get("memory", 0)) for each in room.total]  # a private session's is what was free when it started
     available = max([memory_of(torch.device("cpu")), *known])
     micro = min(recipe.training.micro_batch, recipe.training.global_batch)
-    require_fit(lambda rows: describe(recipe.model, vocabulary, length, rows), micro, available, "the largest machine")
+    cost_of = functools.partial(training_cost, recipe.training, recipe.model, vocabulary, length)
+    require_fit(cost_of, micro, available, "the largest machine")
 
 
 def _register(recipe: Recipe, model: Artifact, evaluation: Artifact, context: StageContext) -> Revision:

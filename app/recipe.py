@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.registry.spec import RegistrySpec
+from app.release.spec import ReleaseSpec
 from cluster.config import RecipeFile, read_recipe
 from cluster.stage import RunSpec
 from workloads.corpus.spec import CorpusSpec
@@ -26,6 +27,7 @@ class Recipe(RunSpec):
     evaluation: EvaluationSpec = EvaluationSpec()
     registry: RegistrySpec = RegistrySpec()
     serving: ServingSpec = ServingSpec()
+    release: ReleaseSpec = ReleaseSpec()
 
 
 def load_recipe(path: str, overrides: Sequence[str] = ()) -> tuple[RecipeFile, Recipe]:

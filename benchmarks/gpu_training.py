@@ -3,12 +3,13 @@
     python benchmarks/gpu_training.py [--sizes 124M 350M 0.6B 1.7B] [--length 2048] [--optimizer muon] [--profile folder]
     python benchmarks/gpu_training.py --device cpu --sizes tiny    # proves the script where there is no GPU
 
-The model, the loss and the step are those of workloads/training, without Ray. Needs torch >= 2.11, transformers >= 5.17, pyarrow,
-pyyaml and pydantic. Rows are random: the speed does not depend on them. One JSON line per size, also appended to `--out`; a size
+The model, the loss and the step are those of workloads/training, without Ray. Needs torch >= 2.11 and transformers >= 5.17, and what their
+settings are checked with, which every recipe goes through: pydantic, pyyaml and pyarrow. Rows are random: the speed does not depend on them. One JSON line per size, also appended to `--out`; a size
 that does not fit says so. FLOPs are counted as in PaLM (arXiv 2204.02311, appendix B), the peak is the data sheet's.
 """
 
 import argparse
+import importlib.util
 import json
 import sys
 import time
@@ -20,6 +21,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if missing := [name for name in ("pydantic", "yaml", "pyarrow") if importlib.util.find_spec(name) is None]:
+    sys.exit(f"settings cannot be checked without {', '.join(missing)}; pip install pydantic pyyaml pyarrow")
 
 from workloads.models.architecture import build_decoder, decoder_config
 from workloads.models.size import describe
@@ -28,8 +31,9 @@ from workloads.training.communicator import Alone
 from workloads.training.metrics import peak_flops
 from workloads.training.objective import Batch
 from workloads.training.optimizer import create_state
+from workloads.training.packed import document_bounds
 from workloads.training.precision import choose_precision
-from workloads.training.prepare import Step, prepare
+from workloads.training.prepare import Step, packs_documents, prepare
 from workloads.training.spec import TrainingSpec
 from workloads.training.step import Signals
 
@@ -54,6 +58,9 @@ class Figures:
     compiled: bool
     recompute: str
     optimizer: str
+    optimizer_states: str
+    kernels: str
+    document_length: int
     first_step_seconds: float
     step_seconds: float
     first_loss: float
@@ -69,6 +76,9 @@ def measure(size: str, options: argparse.Namespace) -> Figures:
         global_batch=micro * options.micro_batches,
         micro_batch=micro,
         optimizer=options.optimizer,
+        optimizer_states=options.optimizer_states,
+        kernels=options.kernels,
+        document_mask=bool(options.document_length),
         recompute=options.recompute,
         compile=not options.eager,
     )
@@ -78,7 +88,8 @@ def measure(size: str, options: argparse.Namespace) -> Figures:
     step, optimizer = prepare(model, spec, Alone(), precision)
     create_state(model, optimizer)
     model.train()
-    batches = list(_batches(options.micro_batches, micro, options.length, vocabulary, device))
+    rows = (options.micro_batches, micro, options.length, vocabulary)
+    batches = list(_batches(*rows, options.document_length, packs_documents(spec, precision), device))
     first, first_loss = _timed(step, batches, device)
     for _ in range(options.warmup):
         _timed(step, batches, device)
@@ -102,6 +113,9 @@ def measure(size: str, options: argparse.Namespace) -> Figures:
         compiled=spec.compile,
         recompute=spec.recompute,
         optimizer=spec.optimizer,
+        optimizer_states=spec.optimizer_states,
+        kernels=spec.kernels,
+        document_length=options.document_length,
         first_step_seconds=first,
         step_seconds=seconds,
         first_loss=first_loss,
@@ -109,11 +123,17 @@ def measure(size: str, options: argparse.Namespace) -> Figures:
     )
 
 
-def _batches(count: int, rows: int, length: int, vocabulary: int, device: torch.device) -> Iterator[Batch]:
+def _batches(
+    count: int, rows: int, length: int, vocabulary: int, document: int, packed: bool, device: torch.device
+) -> Iterator[Batch]:
+    """Random rows; of documents of `document` tokens where that is not 0, `packed` with their bounds."""
     generator = torch.Generator().manual_seed(0)
+    numbers = (torch.arange(length - 1) // document).to(torch.int32).expand(rows, -1).contiguous() if document else None
+    bounds = document_bounds(numbers).to(device) if numbers is not None and packed else None
     for _ in range(count):
         tokens = torch.randint(0, vocabulary, (rows, length), generator=generator).to(device)
-        yield Batch(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous())
+        documents = None if numbers is None else numbers.to(device)
+        yield Batch(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), documents=documents, bounds=bounds)
 
 
 def _timed(step: Step, batches: list[Batch], device: torch.device) -> tuple[float, float]:
@@ -144,6 +164,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     for name, default in (("length", 2048), ("micro", 0), ("micro-batches", 4), ("steps", 10), ("warmup", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--optimizer", default="adamw")
+    parser.add_argument("--optimizer-states", default="f32")
+    parser.add_argument("--kernels", default="torch")
+    parser.add_argument("--document-length", type=int, default=0, help="keep documents of so many tokens apart")
     parser.add_argument("--recompute", default="none")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--profile", type=Path, help="folder for a table of each size's kernels")

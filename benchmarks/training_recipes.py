@@ -10,7 +10,7 @@ import argparse
 import json
 import statistics
 import sys
-import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,11 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from workloads.models.architecture import build_decoder, decoder_config
-from workloads.models.spec import ModelSpec
-from workloads.training.communicator import Alone
-from workloads.training.feed import Feed
-from workloads.training.metrics import bits_per_character
-from workloads.training.optimizer import create_state
-from workloads.training.order import RowOrder, StepPlan
-from workloads.training.precision import choose_precision
-from workloads.training.prepare import prepare
-from workloads.training.rows import TokenRows
-from workloads.training.schedule import learning_rate
+from benchmarks.small.run import SMALL, small_run
 from workloads.training.spec import TrainingSpec
-from workloads.training.step import Signals
 
-_CPU = torch.device("cpu")
-_MODEL = ModelSpec(preset="2M", hidden_size=128, layers=3, heads=2, kv_heads=1, intermediate_size=352)
 _COMMON: dict[str, Any] = {"global_batch": 4, "micro_batch": 4, "learning_rate": 3e-3, "warmup_steps": 20}
+_LARGE: dict[str, Any] = {"global_batch": 16, "micro_batch": 4}
 VARIANTS: dict[str, dict[str, Any]] = {
     "adamw wsd": {},
     "muon wsd": {"optimizer": "muon"},
@@ -44,27 +32,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "adamw wsd, average": {"weight_average": 0.98},
     "adamw wsd, z-loss": {"z_loss": 1e-4},
     "muon wsd, double rate": {"optimizer": "muon", "learning_rate": 6e-3},
+    "16 rows": _LARGE,
+    "2 to 16 rows": {**_LARGE, "growth": {"first_batch": 2, "batch_steps": 30}},
+    "16 rows, 32 to 255 tokens": {**_LARGE, "growth": {"first_length": 32, "length_steps": 30}},
 }
 
 
 def train(folder: Path, variant: dict[str, Any], seed: int, steps: int, heldout_rows: int) -> dict[str, float]:
-    """Held-out bits per character after `steps`, and the seconds of processor time that the steps took."""
+    """What the rows of so many usual `steps` gave."""
+    plan = TrainingSpec.model_validate({**_COMMON, **variant}).plan
+    steps = plan.steps_for(steps * _COMMON["global_batch"])
     spec = TrainingSpec.model_validate({**_COMMON, "steps": steps, **variant})
-    rows, heldout = TokenRows(folder, "train"), TokenRows(folder, "heldout")
-    feed = Feed(rows, heldout, RowOrder(len(rows), seed), StepPlan(spec.global_batch, spec.micro_batch), _CPU)
-    precision = choose_precision(spec.precision, _CPU)
-    model = build_decoder(decoder_config(_MODEL, rows.vocabulary, rows.sequence_length), seed)
-    step, optimizer = prepare(model, spec, Alone(), precision)
-    create_state(model, optimizer)
-    model.train()
-    began = time.process_time()
-    for number in range(steps):
-        step.run(feed.batches(number, 0, 1), learning_rate(spec, number, steps), Signals())
-    seconds = time.process_time() - began
-    loss, _ = step.evaluate(feed.heldout_batches(0, 1, heldout_rows, 16))
-    counts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["counts"]
-    bits = bits_per_character(loss, counts["tokens_train"], counts["characters_train"])
-    return {"loss": loss, "bits_per_character": bits, "processor_seconds": seconds}
+    return asdict(small_run(folder, SMALL, spec, seed, heldout_rows))
 
 
 def table(runs: list[dict[str, Any]]) -> str:
@@ -86,6 +65,7 @@ def table(runs: list[dict[str, Any]]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tokens", type=Path, nargs="?")
+    parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=tuple(VARIANTS))
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--heldout-rows", type=int, default=64)
@@ -97,11 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     torch.set_num_threads(options.threads)
     runs = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
-    for name, variant in VARIANTS.items():
+    for name in options.variants:
         for seed in range(options.seeds):
             if any(run["variant"] == name and run["seed"] == seed and run["steps"] == options.steps for run in runs):
                 continue
-            found = train(options.tokens, variant, seed, options.steps, options.heldout_rows)
+            found = train(options.tokens, VARIANTS[name], seed, options.steps, options.heldout_rows)
             runs.append({"variant": name, "seed": seed, "steps": options.steps, **found})
             with options.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(runs[-1]) + "\n")

@@ -207,12 +207,22 @@ class ArtifactStore:
 
 def open_artifact(uri: str) -> Artifact:
     """The artifact at a URI as `Artifact.uri` gave it. Raises ArtifactError where there is none."""
+    store, kind, name = _parts(uri)
+    return store.open(kind, name)
+
+
+def store_of(artifact: Artifact) -> ArtifactStore:
+    """The store that an artifact stands in."""
+    return _parts(artifact.uri)[0]
+
+
+def _parts(uri: str) -> tuple[ArtifactStore, Kind, str]:
     base, question, query = uri.partition("?")
-    root, _, tail = base.rstrip("/").rpartition("/")
+    root, _, name = base.rstrip("/").rpartition("/")
     root, _, kind = root.rpartition("/")
     if kind not in KINDS:
         raise ArtifactError(f"{base} is no artifact", "a URI that ends in <kind>/<name>", "see `hanlin artifacts list`")
-    return ArtifactStore(f"{root}{question}{query}").open(kind, tail)
+    return ArtifactStore(f"{root}{question}{query}"), kind, name
 
 
 _MADE_BY: Mapping[Kind, str] = {
@@ -223,4 +233,5 @@ _MADE_BY: Mapping[Kind, str] = {
     "model": "python -m workloads.training RECIPE",
     "evaluation": "python -m workloads.evaluation RECIPE",
     "law": "hanlin plan fit RECIPE",
+    "engine": "hanlin run RECIPE",
 }

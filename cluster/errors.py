@@ -132,6 +132,13 @@ class ScopeError(UserError):
     code = "insufficient_permissions"
 
 
+class MissingError(RequestError):
+    """A request names a file or batch that is not there, or not the caller's."""
+
+    http_status = 404
+    code = "not_found"
+
+
 class OverloadedError(HanlinError):
     """The endpoint has no free place for one more request; try again in `retry_seconds` (0: shortly)."""
 

@@ -13,8 +13,8 @@ from cluster.storage import Location
 
 
 def garbage(store: ArtifactStore, keep: Iterable[str] = (), draft_hours: float = 24) -> list[Location]:
-    """Folders that neither a reference nor `keep` (fingerprints) holds, directly or as an input of what they hold. Drafts
-    come first; one that was written to less than `draft_hours` ago may belong to a run in progress."""
+    """Folders that neither a reference nor `keep` (fingerprints) holds, directly or as an input of what they hold, or
+    as an engine build of a model that is held. Drafts come first; one that was written to less than `draft_hours` ago may belong to a run in progress."""
     present = list(store.artifacts())
     inputs = {artifact.fingerprint: set(artifact.manifest.inputs.values()) for artifact in present}
     held, todo = set[str](), {artifact.fingerprint for _, artifact in store.refs()} | set(keep)
@@ -22,6 +22,7 @@ def garbage(store: ArtifactStore, keep: Iterable[str] = (), draft_hours: float =
         fingerprint = todo.pop()
         held.add(fingerprint)
         todo |= inputs.get(fingerprint, set()) - held
+    held |= {each.fingerprint for each in present if each.kind == "engine" and each.manifest.inputs["model"] in held}
     broken = [*_old_drafts(store.root / STAGING, draft_hours), *_broken(store, {each.location.path for each in present})]
     return broken + [artifact.location for artifact in present if artifact.fingerprint not in held]
 

@@ -7,6 +7,7 @@ private session is no cluster, so it asks for the same (seen with Ray 2.60: GCS,
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cluster import environment
 
@@ -45,3 +46,12 @@ def _answers(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def private_folder() -> Path | None:
+    """The closed folder (mode 0700) of the session that this process is a driver of, if that is on loopback; else None."""
+    from ray._private import ray_constants, worker
+
+    if ray_constants.ENABLE_RAY_CLUSTER:
+        return None
+    return Path(worker._global_node.get_temp_dir_path()).parent

@@ -44,6 +44,7 @@ class RecipeOutline(RunSpec):
     evaluation: object = None
     registry: object = None
     serving: object = None
+    release: object = None
 
 
 def _nothing() -> None:

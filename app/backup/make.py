@@ -40,7 +40,7 @@ from cluster.manifest import MANIFEST, FileEntry, library_versions
 from cluster.storage import Location
 
 SQLITE = "sqlite:///"
-_STATE = ("audit.jsonl", "audit/", "registered/")  # of the registry's folder; locks and databases are not state
+_STATE = ("audit.jsonl", "audit/", "registered/", "releases/")  # of the registry's folder; locks and databases are not state
 
 
 @dataclass(frozen=True)

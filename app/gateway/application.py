@@ -34,10 +34,10 @@ class EndpointArguments(Spec):
 class RevisionGateway(Gateway):
     """A gateway for the one revision whose replicas are in its own application. It follows no board."""
 
-    def __init__(self, spec: ServingSpec, model: str, revision: str, _replicas: Any) -> None:
+    def __init__(self, spec: ServingSpec, store: str, model: str, revision: str, _replicas: Any) -> None:
         from ray import serve
 
-        super().__init__(spec)
+        super().__init__(spec, store)
         self._service.models.set_table(single_route(model, revision, serve.get_replica_context().app_name))
 
     @contextlib.asynccontextmanager
@@ -54,4 +54,5 @@ def build(arguments: EndpointArguments) -> Any:
     revision = registry.show(arguments.revision or served_revision() or "production")
     replicas = bind_replica(recipe.serving, registry.load(str(revision.number)), revision.name)
     gateway = gateway_deployment(RevisionGateway, recipe.serving)
-    return gateway.bind(with_keys(recipe.serving, context), revision.model, revision.name, replicas)
+    spec = with_keys(recipe.serving, context)
+    return gateway.bind(spec, context.store.uri, revision.model, revision.name, replicas)

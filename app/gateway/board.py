@@ -58,7 +58,7 @@ class RouteBoard:
             self._changed.notify_all()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait_for(lambda: self._version > version), _WAIT_SECONDS)
-            if await asyncio.to_thread(_machine_leaves):
+            if await asyncio.to_thread(machine_leaves):
                 os._exit(1)  # Ray starts it elsewhere; a machine that is told to go waits for whatever is on it
             return self._version, self._table
 
@@ -67,7 +67,7 @@ class RouteBoard:
         return all(has >= version for has, seen in self._gateways.values() if seen > alive)
 
 
-def _machine_leaves() -> bool:
+def machine_leaves() -> bool:
     """Whether the machine that this actor is on was told to go."""
     return ray.get_runtime_context().get_node_id() in state.get_draining_nodes()
 

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -44,6 +45,16 @@ def _retry_headers(error: HanlinError) -> dict[str, str] | None:
     return {"Retry-After": str(math.ceil(seconds)), "Retry-After-Ms": str(math.ceil(1000 * seconds))}
 
 
+@contextmanager
+def renamed(fields: Mapping[str, str]) -> Iterator[None]:
+    """An error within the block names the field that the client sent, where one path's request is put as another's."""
+    try:
+        yield
+    except RequestError as error:
+        error.param = fields.get(error.param, error.param)
+        raise
+
+
 def from_validation(error: RequestValidationError) -> RequestError:
     """What pydantic found wrong with a body, as one line about one field."""
     problems: Sequence[Any] = error.errors()
@@ -55,13 +66,21 @@ def from_validation(error: RequestValidationError) -> RequestError:
         return RequestError(
             "the body is not a JSON object", "a JSON object, content-type application/json", "look at the request"
         )
-    path = [str(part) for part in first["loc"] if part != "body"]
+    path = [str(part) for part in first["loc"][1:]]
     param = path[0] if path else ""
+    if first["type"] == "missing" and len(path) > 1:
+        return RequestError(f"{param} lacks {path[-1]}", "", f"send {path[-1]} in it", param=param)
     if first["type"] == "missing":
         return RequestError(f"{param or 'the body'} is missing", "", f"send {param or 'a JSON object'}", param=param)
-    same = [problem for problem in problems if [part for part in problem["loc"] if part != "body"][:1] == path[:1]]
+    same = [problem for problem in problems if problem["loc"][1:2] == first["loc"][1:2]]
     messages = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in same)
     allowed = ", or ".join(message.removeprefix("Input ") for message in messages)
-    given = json.dumps(first.get("input"), ensure_ascii=False, default=str)
-    given = given if len(given) <= 80 else given[:77] + "..."
-    return RequestError(f"{'.'.join(path[:1]) or 'the body'} is {given}", f"it {allowed}", "", param=param)
+    return RequestError(f"{param or 'the body'} is {_shown(first.get('input'))}", f"it {allowed}", "", param=param)
+
+
+def _shown(given: Any) -> str:
+    try:
+        text = json.dumps(given, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "something deeply nested"
+    return text if len(text) <= 80 else text[:77] + "..."

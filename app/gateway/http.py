@@ -10,33 +10,57 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from app.gateway.batch.attach import add_batch
+from app.gateway.batch.store import BatchStore
 from app.gateway.cache.shortcut import Shortcut
+from app.gateway.conversation import conversation_of
+from app.gateway.described import ChatAnswer, CompletionAnswer, ModelEntry, ModelList, answers
+from app.gateway.encoders import add_encoders
 from app.gateway.failures import error_response, from_validation
-from app.gateway.job import chat_job, completion_job, render
+from app.gateway.feedback import FeedbackStore, add_feedback
+from app.gateway.job import chat_job, completion_job
 from app.gateway.limits.guard import Guard
 from app.gateway.limits.keystore import WatchedKeys
 from app.gateway.metrics import CONTENT_TYPE
+from app.gateway.reading import BodyLimit, JsonRoute
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
-from app.gateway.schema import ChatBody, CompletionBody, TokenizeBody
-from app.gateway.service import REVISION_HEADER, Service
+from app.gateway.responses import add_responses
+from app.gateway.routes import must_answer
+from app.gateway.schema import ChatBody, CompletionBody
+from app.gateway.service import Service
 from app.gateway.shapes import ChatShape, CompletionShape
+from app.gateway.tokens import add_tokens
+from app.gateway.tools import plan_tools
 from cluster.errors import HanlinError, RequestError, UnavailableError
 from cluster.observe.logs import event
+from cluster.storage import Location
 
 _LOG = logging.getLogger(__name__)
 _READY_SECONDS = 2.0
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(service: Service, lifespan: Lifespan | None = None, answer_id: bool = True) -> FastAPI:
-    """The endpoint as an ASGI application. `answer_id`: whether it sends X-Request-Id itself (requests.py)."""
+def create_app(
+    service: Service, lifespan: Lifespan | None = None, answer_id: bool = True, keep: Location | None = None
+) -> FastAPI:
+    """The endpoint as an ASGI application. `answer_id`: whether it sends X-Request-Id itself (requests.py); `keep`: where
+    files, batches and feedback are kept, without which there are no such paths."""
     app = FastAPI(title="Hanlin", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.router.route_class = JsonRoute
     _add_answers(app, service)
+    add_tokens(app, service)
+    add_responses(app, service)
+    add_encoders(app, service)
     _add_models(app, service)
     _add_health(app, service)
+    if keep is not None:
+        add_feedback(app, service, FeedbackStore(keep))
+        add_batch(app, service, BatchStore(keep))
     _add_errors(app, service)
+    app.add_middleware(BodyLimit)
     _add_protection(app, service)
     app.add_middleware(Tracked, answer_id=answer_id)
     return app
@@ -46,7 +70,7 @@ def _add_protection(app: FastAPI, service: Service) -> None:
     settings = service.settings
 
     def refuse(error: HanlinError) -> Response:
-        return _counted(service, "other", error_response(error))
+        return service.counted("other", error_response(error))
 
     if settings.cache.megabytes:
         app.add_middleware(Shortcut, service=service, most_bytes=(settings.cache.megabytes << 20) // 2)
@@ -54,39 +78,22 @@ def _add_protection(app: FastAPI, service: Service) -> None:
 
 
 def _add_answers(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/chat/completions")
+    @app.post("/v1/chat/completions", responses=answers(ChatAnswer, streamed=True))
     async def chat_completions(body: ChatBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
-        job = await chat_job(body, served, service.request_seconds)
-        shape = ChatShape(uuid.uuid4().hex, body.model, served.revision)
-        return _counted(service, "chat", await service.respond("chat", body, job, shape))
+        served = await service.models.find(body.model, conversation_of(body))
+        tools = plan_tools(body, served.template)
+        job = await chat_job(body, served, service.request_seconds, tools)
+        shape = ChatShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage, tools)
+        return service.counted("chat", await service.respond("chat", body, job, shape))
 
-    @app.post("/v1/completions")
+    @app.post("/v1/completions", responses=answers(CompletionAnswer, streamed=True))
     async def completions(body: CompletionBody) -> Response:
         body.check()
-        served = await service.models.find(body.model)
+        served = await service.models.find(body.model, conversation_of(body))
         job = await completion_job(body, served, service.request_seconds)
-        shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision)
-        return _counted(service, "completions", await service.respond("completions", body, job, shape))
-
-    @app.post("/v1/tokenize")
-    async def tokenize(body: TokenizeBody) -> Response:
-        body.check()
-        served = await service.models.find(body.model)
-        if (body.prompt is None) == (body.messages is None):
-            raise RequestError("neither prompt nor messages, or both", "one of them", "send one", param="prompt")
-        if body.messages is not None:
-            tokens = await served.encode_prompt(render(body.messages, served))
-        else:
-            tokens = await served.encode(body.prompt or "", special=body.add_special_tokens)
-        data = {
-            "count": len(tokens),
-            "max_model_len": served.card.capabilities.max_context,
-            "tokens": list(tokens),
-            "token_strs": [served.vocabulary.token_bytes(token).decode("utf-8", "replace") for token in tokens],
-        }
-        return _counted(service, "tokenize", JSONResponse(data, headers={REVISION_HEADER: served.revision}))
+        shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage)
+        return service.counted("completions", await service.respond("completions", body, job, shape))
 
 
 def _add_models(app: FastAPI, service: Service) -> None:
@@ -103,15 +110,15 @@ def _add_models(app: FastAPI, service: Service) -> None:
             "max_model_len": served.card.capabilities.max_context,
         }
 
-    @app.get("/v1/models")
+    @app.get("/v1/models", responses=answers(ModelList))
     async def models() -> Response:
         names = [name for model, routes in service.models.table.items() for name in _names(model, routes)]
         data = await asyncio.gather(*map(entry, names))
-        return _counted(service, "models", JSONResponse({"object": "list", "data": data}))
+        return service.counted("models", JSONResponse({"object": "list", "data": data}))
 
-    @app.get("/v1/models/{name}")
+    @app.get("/v1/models/{name}", responses=answers(ModelEntry))
     async def model(name: str) -> Response:
-        return _counted(service, "models", JSONResponse(await entry(name)))
+        return service.counted("models", JSONResponse(await entry(name)))
 
 
 def _names(model: str, routes: Any) -> list[str]:
@@ -127,8 +134,8 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        """Every revision that requests go to answers."""
-        apps = {route.app for routes in service.models.table.values() for route in routes if route.weight > 0}
+        """Every revision that requests go to answers; another one stands in for one that is being released."""
+        apps = must_answer(service.models.table)
         if not apps:
             raise UnavailableError("no model is served yet", "", "start one with `hanlin serve`")
         async with asyncio.timeout(_READY_SECONDS):
@@ -149,10 +156,11 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
 
 def _add_errors(app: FastAPI, service: Service) -> None:
+    endpoints = {_endpoint(route.path) for route in app.routes if isinstance(route, APIRoute)}
+
     def answer(request: Request, error: HanlinError) -> Response:
-        endpoint = request.url.path.removeprefix("/v1/").partition("/")[0]
-        known = endpoint if endpoint in ("chat", "completions", "models", "tokenize", "readyz") else "other"
-        return _counted(service, known, error_response(error))
+        endpoint = _endpoint(request.url.path)
+        return service.counted(endpoint if endpoint in endpoints else "other", error_response(error))
 
     @app.exception_handler(HanlinError)
     async def ours(request: Request, error: HanlinError) -> Response:
@@ -169,7 +177,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
     @app.exception_handler(HTTPException)
     async def no_path(request: Request, error: HTTPException) -> Response:
         if error.status_code == 400:
-            return answer(request, RequestError("the body is not JSON in UTF-8", "a JSON object", "check its encoding"))
+            allowed = "a JSON object in UTF-8; a form with `file` and `purpose` for /v1/files"
+            return answer(request, RequestError("the body cannot be read as JSON", allowed, "check its form and encoding"))
         given = RequestError(f"{request.method} {request.url.path}: {error.detail.lower()}", "", "see GET /openapi.json")
         response = answer(request, given)
         response.status_code = error.status_code
@@ -183,6 +192,6 @@ def _add_errors(app: FastAPI, service: Service) -> None:
         return response
 
 
-def _counted(service: Service, endpoint: str, response: Response) -> Response:
-    service.metrics.answered(endpoint, response.status_code, response.headers.get(REVISION_HEADER, ""))
-    return response
+def _endpoint(path: str) -> str:
+    """What the count of answers calls a path."""
+    return path.removeprefix("/v1").removeprefix("/").partition("/")[0]

@@ -5,12 +5,15 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 
+from app.gateway.grammar import grammar_of
+from app.gateway.inputs import require_room, tokens_of
 from app.gateway.models import Served
 from app.gateway.schema import ChatBody, ChatMessage, CompletionBody, SamplingBody
 from app.gateway.shield import Prompt
+from app.gateway.tools import ToolPlan
 from cluster.errors import ContextLengthError, RequestError
 from cluster.observe.logs import context_fact
-from workloads.serving.engine.base import Request, Sampling
+from workloads.serving.engine.base import Grammar, Request, Sampling
 
 MAX_CHOICES = 256
 """Answers that one request may ask for, over all its prompts."""
@@ -36,23 +39,26 @@ class Job:
         return choice * len(self.prompts) // len(self.requests)
 
 
-async def chat_job(body: ChatBody, served: Served, seconds: float) -> Job:
+async def chat_job(body: ChatBody, served: Served, seconds: float, tools: ToolPlan | None = None) -> Job:
     """What the messages say stays text, also where it spells a control token such as `<|im_start|>`; only the template
     writes those. Raises RequestError for messages that the template refuses, ContextLengthError."""
-    prompt = await served.encode_prompt(render(body.messages, served))
+    rendered = render(body.messages, served, tools)
+    require_room(rendered.text, served, "messages")
+    prompt = await served.encode_prompt(rendered)
     wanted = body.max_completion_tokens or body.max_tokens
     logprobs = (body.top_logprobs or 0) if body.logprobs else None
     if body.top_logprobs and not body.logprobs:
         raise RequestError("top_logprobs without logprobs", "logprobs true", "send logprobs: true too", param="top_logprobs")
     stops = body.stops + served.card.stop_strings
-    return _job(body, served, (prompt,), _answer_tokens((prompt,), wanted, served), logprobs, stops, seconds)
+    job = _job(body, served, (prompt,), _answer_tokens((prompt,), wanted, served), logprobs, stops, seconds)
+    return job if tools is None or tools.grammar is None else _with_grammar(job, tools.grammar)
 
 
 async def completion_job(body: CompletionBody, served: Served, seconds: float) -> Job:
     """A raw prompt is taken as it is: the name of a control token in it is that token, since who sends one has no template
     to write it for him. Do not put strangers' text into it; chat is for that. Raises RequestError for an empty prompt,
     ContextLengthError."""
-    prompts = tuple([await _prompt_tokens(each, served) for each in body.prompts])
+    prompts = tuple([await tokens_of(each, served, "prompt") for each in body.prompts])
     if not prompts or not all(prompts):
         raise RequestError("an empty prompt", "at least one token", "send some text", param="prompt")
     wanted = 16 if body.max_tokens is None else body.max_tokens
@@ -69,11 +75,21 @@ async def completion_job(body: CompletionBody, served: Served, seconds: float) -
     return replace(job, echo=texts, requests=asked)
 
 
-def render(messages: list[ChatMessage], served: Served) -> Prompt:
-    """The prompt of a conversation."""
+def render(messages: list[ChatMessage], served: Served, tools: ToolPlan | None = None) -> Prompt:
+    """The prompt of a conversation. Raises RequestError for calls that the template cannot show."""
     for message in messages:
         message.check()
-    return served.template.render([{"role": message.role, "content": message.text} for message in messages])
+        if message.tool_calls and not served.template.calls_tools:
+            raise RequestError("tool_calls", "this model's chat template shows none", "leave them out", param="messages")
+    said = [message.for_template() for message in messages]
+    if tools is None:
+        return served.template.render(said)
+    prompt = served.template.render(said, tools.shown)
+    return replace(prompt, text=prompt.text + tools.opening)
+
+
+def _with_grammar(job: Job, grammar: Grammar) -> Job:
+    return replace(job, requests=tuple(replace(each, grammar=grammar) for each in job.requests))
 
 
 def _job(
@@ -96,6 +112,7 @@ def _job(
         top_k=card.top_k if body.top_k is None else body.top_k,
         logprobs=logprobs,
     )
+    grammar = grammar_of(body.response_format)
     base, deadline = uuid.uuid4().hex, time.time() + seconds
     requests = tuple(
         Request(
@@ -104,6 +121,7 @@ def _job(
             max_new_tokens=new_tokens,
             sampling=replace(sampling, seed=(seed + choice) % 2**64),
             stop_token_ids=frozenset(card.stop_token_ids),
+            grammar=grammar,
             deadline=deadline,
             origin=context_fact("request_id"),
             traceparent=context_fact("traceparent"),
@@ -127,12 +145,3 @@ def _answer_tokens(prompts: tuple[tuple[int, ...], ...], wanted: int | None, ser
             param="messages" if len(prompts) == 1 and not asked else "max_tokens",
         )
     return room if wanted is None else wanted
-
-
-async def _prompt_tokens(prompt: str | list[int], served: Served) -> tuple[int, ...]:
-    if isinstance(prompt, str):
-        return await served.encode(prompt, special=True)
-    size = served.card.capabilities.vocabulary
-    if prompt and max(prompt) >= size:
-        raise RequestError(f"token id {max(prompt)}", f"ids from 0 to {size - 1}", "use /v1/tokenize", param="prompt")
-    return tuple(prompt)

@@ -4,11 +4,12 @@ import asyncio
 import random
 from dataclasses import dataclass
 
-from app.gateway.routes import Route, Table, choose
+from app.gateway.routes import Route, Table, choose, last_good, on_trial, place_of
 from app.gateway.shield import Prompt
 from app.gateway.template import ChatTemplate
 from app.gateway.upstream import Upstream
 from app.gateway.vocabulary import Vocabulary
+from cluster.errors import UnavailableError
 from workloads.serving.card import ModelCard
 
 _LONG_TEXT = 20_000
@@ -57,10 +58,20 @@ class Models:
         apps = {route.app for routes in table.values() for route in routes}
         self._loaded = {app: loaded for app, loaded in self._loaded.items() if app in apps}
 
-    async def find(self, name: str) -> Served:
-        """The revision that answers for a name now. Raises ModelNotFoundError, UnavailableError."""
-        route = choose(self._table, name, random.random())
-        return await self.open(name.partition("@")[0], route)
+    async def find(self, name: str, conversation: str = "") -> Served:
+        """The revision that answers for a name now; the same one for the same conversation, as long as its share does not
+        fall. One on trial whose card cannot be had is passed over. Raises ModelNotFoundError, UnavailableError."""
+        model, _, named = name.partition("@")
+        trial = on_trial(self._table, model)
+        draw = place_of(conversation, trial.revision if trial else "") if conversation else random.random()
+        route = choose(self._table, name, draw)
+        try:
+            return await self.open(model, route)
+        except UnavailableError:
+            good = last_good(self._table, model)
+            if named or not route.trial or good is None:
+                raise
+            return await self.open(model, good)
 
     async def open(self, model: str, route: Route) -> Served:
         """A route's revision with its tokenizer. Raises UnavailableError."""

@@ -11,6 +11,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.gateway.conversation import note_header
 from cluster.observe.logs import event, log_context
 from cluster.observe.traces import Span, start_span
 
@@ -33,6 +34,7 @@ class Tracked:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        note_header(headers)
         request_id = _request_id(headers.get(REQUEST_ID_HEADER, ""))
         if self._answer_id:
             scope["hanlin_request_id"] = request_id

@@ -13,16 +13,20 @@ import ray
 
 from app.gateway.board import GATEWAY_MEMORY, close_board, follow, open_board
 from app.gateway.http import create_app
+from app.gateway.judge import tell_judge
 from app.gateway.routes import Route, Table
 from app.gateway.service import Service
 from app.gateway.settings import settings_of
 from app.gateway.upstream import ServeUpstream
 from cluster.errors import AddressError, UnavailableError
 from cluster.observe import logs
+from cluster.storage import locate
 from workloads.serving.deploy import start_http
 from workloads.serving.spec import ServingSpec
 
 APP = "gateway"
+KEPT = "serving"
+"""Folder of a store for what clients bring to the endpoint."""
 _APPLY_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
@@ -30,24 +34,31 @@ _POLL_SECONDS = 0.1
 class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
-    def __init__(self, spec: ServingSpec) -> None:
+    def __init__(self, spec: ServingSpec, store: str = "") -> None:
         logs.start("stderr")
-        self._service = Service(ServeUpstream(), spec.request_timeout, settings_of(spec))
+        upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
+        self._service = Service(upstream, spec.request_timeout, settings_of(spec))
+        self._keep = locate(store) / KEPT if store else None
 
     def __serve_build_asgi_app__(self) -> Any:
-        return create_app(self._service, self._lifespan, answer_id=False)  # Serve's proxy does
+        return create_app(self._service, self._lifespan, answer_id=False, keep=self._keep)  # Serve's proxy does
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
-        following = asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table))
+        tasks = [
+            asyncio.create_task(follow(uuid.uuid4().hex, self._service.models.set_table)),
+            asyncio.create_task(self._service.trials.observer.deliver(tell_judge)),
+        ]
         try:
             yield
         finally:
-            following.cancel()
+            for task in tasks:
+                task.cancel()
 
 
-def start_gateway(spec: ServingSpec, routes: Table) -> str:
-    """Serve the OpenAI API at `/` for these routes; the base URL, without `/v1`, once it answers.
+def start_gateway(spec: ServingSpec, routes: Table, store: str = "") -> str:
+    """Serve the OpenAI API at `/` for these routes; the base URL, without `/v1`, once it answers. `store`: the URI below
+    which files, batches and feedback are kept; without one there are no such paths.
 
     Needs the routes' applications (workloads/serving/deploy.py). Raises AddressError where the port is taken.
     """
@@ -57,7 +68,7 @@ def start_gateway(spec: ServingSpec, routes: Table) -> str:
     base_url = start_http(spec)
     open_board()
     if APP not in serve.status().applications:
-        serve.run(gateway_deployment(Gateway, spec).bind(spec), name=APP, route_prefix="/")
+        serve.run(gateway_deployment(Gateway, spec).bind(spec, store), name=APP, route_prefix="/")
     set_routes(routes)
     return base_url
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -29,6 +30,7 @@ from app.gateway.models import Models
 from app.gateway.schema import SamplingBody
 from app.gateway.settings import GatewaySettings
 from app.gateway.shapes import Shape, usage
+from app.gateway.trials import Trials
 from app.gateway.upstream import Upstream
 from cluster.errors import HanlinError
 from cluster.observe.metrics import SERVING_BROKEN
@@ -65,12 +67,15 @@ class Service:
         kept = settings.cache
         shared = SharedAnswers(kept.redis, kept.redis_seconds) if kept.redis and kept.megabytes else None
         self.cache = ResponseCache((kept.megabytes << 20) // 2, shared)
+        self.trials = Trials(self.models, upstream, request_seconds)
         self._ongoing = 0
 
     async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
         """The HTTP answer to a job. Nothing is sent before the first text is there, so that errors until then have their
         own status."""
-        events, scored = self.answering(endpoint, body, job), _wants_scores(job)
+        job, events = await self.begin(endpoint, body, job)
+        scored = _wants_scores(job)
+        shape.by(job.served.revision)
         headers = {REVISION_HEADER: job.served.revision}
         if not body.stream:
             whole = await _collect(events, job, shape, scored)
@@ -79,6 +84,11 @@ class Service:
         headers |= cache_header() | {"Cache-Control": "no-cache"}
         lines = _lines(first, events, body, job, shape, scored)
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    async def begin(self, endpoint: str, body: SamplingBody, job: Job) -> tuple[Job, AsyncGenerator[Event, None]]:
+        """Who answers in the end, and the pieces of all its answers: another revision than the job's where that one is on
+        trial and fails."""
+        return await self.trials.answer(body, job, partial(self.answering, endpoint), self._events)
 
     def answering(self, endpoint: str, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
         """The pieces of all answers of a job as they come: kept ones, or those of a generation, counted and timed."""
@@ -113,6 +123,11 @@ class Service:
                     tenant.use(event[1].tokens)
                     yield event
 
+    def counted(self, endpoint: str, response: Response) -> Response:
+        """An answer on its way out, told to the metrics."""
+        self.metrics.answered(endpoint, response.status_code, response.headers.get(REVISION_HEADER, ""))
+        return response
+
     def _events(self, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
         pause = self._pause(bool(body.stream))
         answers = []
@@ -121,7 +136,7 @@ class Service:
             if job.echo:
                 place = job.prompt_of(index)
                 echo = Echo(job.echo[place], job.prompts[place], request.sampling.prompt_logprobs is not None)
-            chunks = self.upstream.generate(job.served.app, request, pause)
+            chunks = self.trials.chunks(job, request, pause)
             answers.append(read_answer(chunks, TextStream(job.served.vocabulary, job.stops, echo)))
         return _merge(answers)
 
@@ -217,21 +232,26 @@ async def _lines(
         try:
             for index in range(len(job.requests)):
                 if opening := shape.opening(index):
-                    yield _event(shape.chunk([opening]))
+                    yield sse(shape.chunk([opening]))
             tokens = first[1].tokens
-            yield _event(shape.chunk([_delta(shape, first, scored)]))
+            yield sse(shape.chunk([_delta(shape, first, scored)]))
             async for event in events:
                 tokens += event[1].tokens
-                yield _event(shape.chunk([_delta(shape, event, scored)]))
+                yield sse(shape.chunk([_delta(shape, event, scored)]))
             if body.include_usage:
-                yield _event(shape.chunk([], usage(job.prompt_tokens, tokens)))
+                yield sse(shape.chunk([], usage(job.prompt_tokens, tokens)))
             yield b"data: [DONE]\n\n"
         except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
-            SERVING_BROKEN.record(revision=job.served.revision)
-            if not isinstance(error, HanlinError):
-                _LOG.exception("stream_failed")
-                error = HanlinError("the answer broke off", "", "send the request again")
-            yield _event(error_body(error))
+            yield sse(error_body(broken(error, job)))
+
+
+def broken(error: Exception, job: Job) -> HanlinError:
+    """What broke a stream off, counted, as its client is told."""
+    SERVING_BROKEN.record(revision=job.served.revision)
+    if isinstance(error, HanlinError):
+        return error
+    _LOG.error("stream_failed", exc_info=error)
+    return HanlinError("the answer broke off", "", "send the request again")
 
 
 def _delta(shape: Shape, event: Event, scored: bool) -> dict[str, Any]:
@@ -243,7 +263,8 @@ _LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\
 """What some clients take for the end of a line, escaped as JSON allows."""
 
 
-def _event(data: dict[str, Any]) -> bytes:
+def sse(data: dict[str, Any]) -> bytes:
+    """One server-sent event."""
     line = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
     return b"data: " + line.encode() + b"\n\n"
 

@@ -1,17 +1,26 @@
 """The gateway's way to the replicas. Errors of Ray become ours here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
+from app.gateway.continuation import ReplicaLostError, continued
 from cluster.errors import HanlinError, OverloadedError, UnavailableError
+from cluster.observe.metrics import SERVING_LOST
 from workloads.serving.card import ModelCard
 from workloads.serving.deploy import DEPLOYMENT
 from workloads.serving.engine.base import Chunk, Request, Stats
 
-ACCEPT_SECONDS = 10.0
-"""How long a request waits for a replica to take it before 503 is answered."""
+_TELL_SECONDS = 10.0
+"""How long replicas may take to say how they are."""
+
+
+ENCODE_SECONDS = 60.0
+"""How long a batch for an encoder may take before 503 is answered."""
+Batch = Sequence[Sequence[int]]
 
 
 class Upstream(Protocol):
@@ -24,43 +33,82 @@ class Upstream(Protocol):
         """The sum over its replicas. Raises UnavailableError."""
 
     def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
-        """The engine's chunks. Closing it early frees the request's place. Raises UnavailableError, OverloadedError."""
+        """The engine's chunks, from another replica where one is lost. Closing it early frees the request's place. Raises
+        UnavailableError, OverloadedError."""
+
+    async def embed(self, app: str, batch: Batch) -> list[list[float]]:
+        """A vector per sequence. Raises RequestError where the model makes none, UnavailableError, OverloadedError."""
+
+    async def fill_mask(self, app: str, batch: Batch, mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        """For each sequence and each `mask` in it the best tokens with their probabilities. Raises as `embed`."""
+
+    async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
+        """For each sequence the labels with their probabilities. Raises as `embed`."""
 
 
 class ServeUpstream:
-    """Replicas on Ray Serve."""
+    """Replicas on Ray Serve. `accept_seconds`: how long a request waits for one to take it; `sleeps`: there may be none of a
+    revision for which nobody asks, and it counts as there."""
 
-    def __init__(self) -> None:
+    def __init__(self, accept_seconds: float, sleeps: bool) -> None:
         self._handles: dict[str, Any] = {}
+        self._cards: dict[str, ModelCard] = {}
+        self._accept_seconds, self._sleeps = accept_seconds, sleeps
 
     async def card(self, app: str) -> ModelCard:
+        if self._sleeps and app in self._cards:
+            return self._cards[app]  # to ask for it would wake a replica
         with _plain_errors():
             handle = await self._handle(app)
-            card: ModelCard = await asyncio.wait_for(handle.card.remote(), ACCEPT_SECONDS)
+            card: ModelCard = await asyncio.wait_for(handle.card.remote(), self._accept_seconds)
+            self._cards[app] = card
             return card
 
     async def stats(self, app: str) -> Stats:
         with _plain_errors():
             handle = await self._handle(app)
-            told: list[Stats] = await handle.broadcast("stats").results_async(timeout_s=ACCEPT_SECONDS)
+            told: list[Stats] = await handle.broadcast("stats").results_async(timeout_s=_TELL_SECONDS)
             return Stats.together(told)
 
-    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+        """A replica that is lost, also one that Serve ends because its time to finish is up, is followed by another."""
+        lost = partial(SERVING_LOST.record, app=app)
+        return continued(lambda rest: self._generate_once(app, rest, pause), request, lost)
+
+    async def _generate_once(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():
             handle = await self._handle(app)
             # by value over gRPC: in one run 737 instead of 1,362 us of processor time per token at 16 streams
             response = handle.options(stream=True, _by_reference=False).generate.remote(request, pause)
             ended = False
             try:
-                await asyncio.wait_for(anext(response), ACCEPT_SECONDS)  # empty: a replica has taken the request
-                async for chunk in response:
-                    ended = chunk.finish is not None
-                    yield chunk
-                if not ended:
-                    raise UnavailableError("the replica's stream ended without an end", "", "send the request again")
+                with _loss():
+                    await asyncio.wait_for(anext(response), self._patience(request))  # empty: a replica has taken the request
+                    async for chunk in response:
+                        ended = chunk.finish is not None
+                        yield _still_ours(chunk)
             finally:
                 if not ended:
                     response.cancel()
+
+    async def embed(self, app: str, batch: Batch) -> list[list[float]]:
+        return list(await self._encode(app, "embed", batch))
+
+    async def fill_mask(self, app: str, batch: Batch, mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        return list(await self._encode(app, "fill_mask", batch, mask, top))
+
+    async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
+        return list(await self._encode(app, "classify", batch))
+
+    async def _encode(self, app: str, task: str, *arguments: Any) -> Any:
+        with _plain_errors():
+            handle = await self._handle(app)
+            return await asyncio.wait_for(handle.encode.remote(task, *arguments), ENCODE_SECONDS)
+
+    def _patience(self, request: Request) -> float:
+        """No longer than the request has left."""
+        left = max(request.deadline - time.time(), 0.0) if request.deadline else self._accept_seconds
+        return min(self._accept_seconds, left)
 
     async def _handle(self, app: str) -> Any:
         from ray import serve
@@ -71,6 +119,34 @@ class ServeUpstream:
             except KeyError as error:
                 raise UnavailableError(f"{app} is not deployed", "", "send the request again shortly") from error
         return self._handles[app]
+
+
+def _still_ours(chunk: Chunk) -> Chunk:
+    """The chunk. Raises ReplicaLostError for one that ends the answer because its engine ends, not because it is whole."""
+    if chunk.finish in ("drained", "cancelled"):
+        raise ReplicaLostError("the replica is going away")
+    if chunk.finish == "error" and not chunk.error:
+        raise ReplicaLostError("the replica's engine has ended")
+    return chunk
+
+
+@contextmanager
+def _loss() -> Iterator[None]:
+    """What ends a stream is the loss of its replica, but for an error that its engine tells, and where none has taken it."""
+    from grpc import RpcError  # Serve hands on some of its transport's own errors, such as a call cancelled by a shutdown
+    from ray.exceptions import RayError, RayTaskError
+    from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+
+    try:
+        yield
+    except (BackPressureError, DeploymentUnavailableError):
+        raise
+    except RayTaskError as error:
+        if isinstance(error.cause, UnavailableError):
+            raise ReplicaLostError(str(error.cause)) from error
+        raise
+    except (RayError, RayServeException, RpcError) as error:
+        raise ReplicaLostError(f"the replica is gone ({type(error).__name__})") from error
 
 
 @contextmanager

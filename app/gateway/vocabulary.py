@@ -31,10 +31,20 @@ class Vocabulary:
         self._plain = Tokenizer.from_buffer(tokenizer)
         self._plain.encode_special_tokens = True  # a state of the tokenizer, so a second one: requests run beside each other
         self._bytes = self._byte_table() if _is_byte_level(tokenizer) else None
+        self._longest = max(map(len, self._tokenizer.get_vocab(with_added_tokens=True))) if self._bytes else 0
 
     def encode(self, text: str, special: bool) -> tuple[int, ...]:
         """Token ids; `special`: with the tokens that the tokenizer puts around a text by itself."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=special).ids)
+
+    def fewest_tokens(self, characters: int) -> int:
+        """No text of so many characters has fewer tokens, whatever it says; 0 where the tokenizer may leave text out."""
+        return characters // self._longest if self._longest else 0
+
+    def id_of(self, token: str) -> int | None:
+        """The id of the token of this name; None where there is none."""
+        number: int | None = self._tokenizer.token_to_id(token)
+        return number
 
     @property
     def control_tokens(self) -> tuple[str, ...]:

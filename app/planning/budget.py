@@ -14,7 +14,6 @@ from workloads.training.planning.choose import (
     Budget,
     Choice,
     Proposal,
-    Settings,
     Text,
     choose,
     require_room,
@@ -59,7 +58,7 @@ def answer_of(options: argparse.Namespace, recipe: Recipe, context: StageContext
     asked = any((budget.machine_hours, budget.hours, budget.serving_bytes))
     choice = choose(candidates(text.vocabulary), text, budget, machine, law) if asked else None
     if choice is None:
-        require_room(own, machine, text)
+        require_room(own, recipe.training, machine, text)
     return Answer(recipe.name, text, machine, budget, own, choice, evidence)
 
 
@@ -109,9 +108,8 @@ def _machine(options: argparse.Namespace, evidence: Evidence | None) -> Machine:
 def _own(recipe: Recipe, text: Text, budget: Budget, machine: Machine, evidence: Evidence | None) -> Proposal:
     """The training as the recipe has it, on one machine; time that the recipe bounds is not counted."""
     spec = recipe.training
-    per_step = spec.global_batch * (text.sequence_length - 1)
-    tokens = per_step * spec.steps if spec.steps is not None else int(spec.epochs * text.tokens)
-    settings = Settings(spec.global_batch, min(spec.micro_batch, spec.global_batch), spec.learning_rate, spec.warmup_steps)
+    rows = None if spec.steps is None else spec.plan.start(spec.steps)
+    tokens = int(spec.epochs * text.tokens) if rows is None else rows * (text.sequence_length - 1)
     alone = Budget(machines=spec.workers if spec.gpus_per_worker else 1, price_per_hour=budget.price_per_hour)
     law = evidence.law if evidence else None
-    return settle(recipe.model, max(1, tokens), text, alone, machine, law, settings)
+    return settle(recipe.model, max(1, tokens), text, alone, machine, law, spec)

@@ -88,22 +88,35 @@ class Registry:
         """Make a revision (number or alias) `production`. Raises UserError where it was never evaluated, ArtifactError where
         its bytes changed."""
         with exclusive(self._folder, "registry.lock"):
-            revision = self.show(wanted)
-            self._admit(revision)
+            revision = self.admit(wanted)
             return self._switch("promote", revision, reason or "promoted by hand")
 
     def rollback(self, reason: str = "") -> Revision:
         """Make the revision that was `production` before the present one `production` again, as the audit log tells it."""
         with exclusive(self._folder, "registry.lock"):
-            now = self._tracking.aliases(self.name).get(PRODUCTION, 0)
-            earlier = [number for number in productions(self.audit.entries(self.name)) if number != now]
-            if not now or not earlier:
-                raise UserError(
-                    f"{self.name} has no earlier production revision", "a rollback goes back to one", "name one with `promote`"
-                )
-            revision = self.show(str(earlier[-1]))
+            revision = self.before_production()
             self._load(revision)
             return self._switch("rollback", revision, reason or "rolled back by hand")
+
+    def before_production(self) -> Revision:
+        """The revision that was `production` before the present one. Raises UserError where there is none."""
+        now = self._tracking.aliases(self.name).get(PRODUCTION, 0)
+        earlier = [number for number in productions(self.audit.entries(self.name)) if number != now]
+        if not now or not earlier:
+            raise UserError(
+                f"{self.name} has no earlier production revision", "a rollback goes back to one", "name one with `promote`"
+            )
+        return self.show(str(earlier[-1]))
+
+    def admit(self, wanted: str) -> Revision:
+        """A revision that may become `production`. Raises as `promote` does; changes nothing."""
+        revision = self.show(wanted)
+        self._admit(revision)
+        return revision
+
+    def note(self, action: str, before: str, after: str, reason: str) -> None:
+        """A line in the audit log that changes no alias: what a release did to the requests."""
+        self._log(action, before, after, reason)
 
     def verify_audit(self) -> int:
         """Number of entries in the audit log. Raises ArtifactError where it was changed or cut short."""

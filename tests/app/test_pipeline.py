@@ -15,6 +15,8 @@ from cluster.errors import ResourceError
 from cluster.observe.progress import SilentReporter, Value
 from cluster.session import Session
 from workloads.corpus.demo import write_demo_corpus
+from workloads.serving.builds.stage import find_build
+from workloads.serving.engine.openvino import runtime
 
 RECIPE = """
 name: tiny
@@ -62,6 +64,7 @@ def test_the_whole_path_is_done_once_and_a_change_redoes_what_follows(folder: Pa
     first, told = run(folder)
     assert told[:3] == ["model_planned", "ray", "corpus"], "the cost is told before anything runs"
     assert told.count("model_planned") == 1
+    assert ("engine" in told) == (find_build(first.model, "bf16") is not None) == runtime.available()
     assert first.revision.aliases == ("production",)
     kinds = [node.kind for node in first.revision.lineage]
     assert kinds[0] == "model"
@@ -75,7 +78,8 @@ def test_the_whole_path_is_done_once_and_a_change_redoes_what_follows(folder: Pa
     )
     assert again.revision.content_hash == first.revision.content_hash
 
-    changed, told = run(folder, ["training.learning_rate=3e-3"])
+    changed, told = run(folder, ["training.learning_rate=3e-3", "serving.engine=torch"])
+    assert "engine" not in told, "torch needs no build"
     assert "training" in told
     assert "corpus" not in told
     assert "model_planned" not in told

@@ -27,6 +27,7 @@ VERBS = {
     "submit": {"recipe", "--set", "--address", "--no-wait"},
     "artifacts": {"list", "show", "verify", "gc"},
     "models": {"list", "show", "promote", "rollback", "audit"},
+    "release": {"start", "status", "promote", "abort", "rollback"},
     "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
     "keys": {"create", "list", "revoke", "rotate"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
@@ -84,6 +85,14 @@ def test_keys_keep_their_arguments() -> None:
     assert {"recipe", "--set"} <= _words(actions["list"])
     assert {"recipe", "--set", "key"} <= _words(actions["revoke"])
     assert {"recipe", "--set", "key", "--grace-hours"} <= _words(actions["rotate"])
+
+
+def test_release_keeps_its_arguments() -> None:
+    actions = _choices(verbs()["release"])
+    assert {"recipe", "--set", "--reason", "--revision", "--compare", "--share", "--most-samples"} <= _words(actions["start"])
+    assert {"recipe", "--set", "--json"} <= _words(actions["status"])
+    for name in ("promote", "abort", "rollback"):
+        assert {"recipe", "--set", "--reason"} <= _words(actions[name])
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])

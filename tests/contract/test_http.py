@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import httpx
 
@@ -10,13 +11,28 @@ from app.gateway.cache.note import CACHE_HEADER
 from app.gateway.http import create_app
 from app.gateway.limits.guard import TIMEOUT_HEADER
 from app.gateway.service import REVISION_HEADER, Service
+from app.gateway.upstream import Batch
+from cluster.storage import locate
 from workloads.serving.card import ModelCard
 from workloads.serving.engine.base import Chunk, Request, Stats
 
 PATHS = {
     "/v1/chat/completions": {"POST"},
     "/v1/completions": {"POST"},
+    "/v1/responses": {"POST"},
+    "/v1/embeddings": {"POST"},
+    "/v1/fill-mask": {"POST"},
+    "/v1/classify": {"POST"},
+    "/v1/score": {"POST"},
     "/v1/tokenize": {"POST"},
+    "/v1/detokenize": {"POST"},
+    "/v1/feedback": {"POST"},
+    "/v1/files": {"GET", "POST"},
+    "/v1/files/{name}": {"GET", "DELETE"},
+    "/v1/files/{name}/content": {"GET"},
+    "/v1/batches": {"GET", "POST"},
+    "/v1/batches/{name}": {"GET"},
+    "/v1/batches/{name}/cancel": {"POST"},
     "/v1/models": {"GET"},
     "/v1/models/{name}": {"GET"},
     "/healthz": {"GET"},
@@ -53,9 +69,18 @@ class NoUpstream:
     def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         raise NotImplementedError
 
+    async def embed(self, app: str, batch: Batch) -> list[list[float]]:
+        raise NotImplementedError
 
-def test_paths_and_methods() -> None:
-    described = create_app(Service(NoUpstream(), 60)).openapi()["paths"]
+    async def fill_mask(self, app: str, batch: Batch, mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        raise NotImplementedError
+
+    async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
+        raise NotImplementedError
+
+
+def test_paths_and_methods(tmp_path: Path) -> None:
+    described = create_app(Service(NoUpstream(), 60), keep=locate(str(tmp_path))).openapi()["paths"]
     assert {path: {method.upper() for method in methods} for path, methods in described.items()} == PATHS
 
 

@@ -28,6 +28,7 @@ FROZEN = {
     "hanlin_training_failures": ("counter", ("run", "reason")),
     "hanlin_serving_requests": ("counter", ("endpoint", "status", "revision")),
     "hanlin_serving_broken_streams": ("counter", REVISION),
+    "hanlin_serving_lost_replicas": ("counter", ("app",)),
     "hanlin_serving_request_seconds": ("histogram", ("endpoint", "revision")),
     "hanlin_serving_first_token_seconds": ("histogram", ("endpoint", "revision")),
     "hanlin_serving_ongoing_requests": ("gauge", ()),
@@ -36,6 +37,9 @@ FROZEN = {
     "hanlin_serving_slots": ("gauge", REVISION),
     "hanlin_serving_generated_tokens": ("counter", REVISION),
     "hanlin_cache_lookups": ("counter", ("result",)),
+    "hanlin_release_share_ratio": ("gauge", ("model",)),
+    "hanlin_release_evidence_ratio": ("gauge", ("model", "check")),
+    "hanlin_release_decisions": ("counter", ("model", "action")),
 }
 
 

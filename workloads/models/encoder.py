@@ -76,10 +76,10 @@ def load_encoder(folder: Path) -> Encoder:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)  # masked out, whatever it is
     model.train(False)
     longest = min(_LONGEST, int(getattr(model.config, "max_position_embeddings", None) or _LONGEST))
-    return Encoder(model, tokenizer, _pooling(folder), longest)
+    return Encoder(model, tokenizer, pooling_of(folder), longest)
 
 
-def _pooling(folder: Path) -> Pooling:
+def pooling_of(folder: Path) -> Pooling:
     """As a sentence-transformers folder says, else the mean."""
     told = folder / "1_Pooling" / "config.json"
     facts = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}

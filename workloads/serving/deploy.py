@@ -13,6 +13,7 @@ from typing import Any
 from cluster.artifacts import Artifact
 from cluster.errors import AddressError, UnavailableError, UserError
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Sampling
+from workloads.serving.entrance import entrance_environment
 from workloads.serving.spec import ServingSpec
 
 APP_PREFIX = "model-"
@@ -45,6 +46,7 @@ def start_http(spec: ServingSpec) -> str:
                 "ssl_keyfile": spec.tls_key or None,
             },
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
+            controller_options=_started_with(entrance_environment(spec)),
         )
     elif running[:2] != (spec.host, spec.port):
         raise AddressError(
@@ -59,6 +61,10 @@ def start_http(spec: ServingSpec) -> str:
             "stop what is served, then serve again",
         )
     return spec.base_url
+
+
+def _started_with(variables: dict[str, str]) -> dict[str, Any] | None:
+    return {"runtime_env": {"env_vars": variables}} if variables else None
 
 
 def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
@@ -91,8 +97,11 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
 def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     """A revision's deployment, not deployed yet: what a Serve application is built from."""
     from ray import serve
+    from ray.serve.config import RequestRouterConfig
 
+    from workloads.serving.builds.choice import build_for
     from workloads.serving.replica import Replica
+    from workloads.serving.routing import PrefixRouter
 
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
     if not spec.cpus_per_replica and not spec.gpus_per_replica:
@@ -101,6 +110,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         Replica,
         name=DEPLOYMENT,
         **_copies(spec),
+        request_router_config=RequestRouterConfig(request_router_class=PrefixRouter),
         ray_actor_options=options,
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_queued_requests,
@@ -109,8 +119,15 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         graceful_shutdown_timeout_s=spec.drain_seconds,
         health_check_period_s=5,
     )
-    settings = EngineSettings(spec.slots, spec.max_context, spec.engine_threads, "auto", spec.prefill_tokens)
-    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings)
+    settings = EngineSettings(
+        spec.slots,
+        spec.max_context,
+        spec.engine_threads,
+        prefill_tokens=spec.prefill_tokens,
+        prefix_mb=spec.prefix_mb,
+        guess_tokens=spec.guess_tokens,
+    )
+    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings, build_for(spec, model))
 
 
 def _copies(spec: ServingSpec) -> dict[str, Any]:
@@ -121,13 +138,19 @@ def _copies(spec: ServingSpec) -> dict[str, Any]:
     """
     if spec.most_replicas == spec.replicas:
         return {"num_replicas": spec.replicas}
+    from ray.serve.config import AutoscalingPolicy
+
+    from workloads.serving.scaling import LoadPolicy
+
     scaling = {
         "min_replicas": spec.replicas,
+        "initial_replicas": max(spec.replicas, 1),  # also where none is kept: that it comes up must be seen once
         "max_replicas": spec.most_replicas,
         "target_ongoing_requests": spec.target_ongoing_requests,
         "look_back_period_s": _LOOK_BACK_SECONDS,
         "upscale_delay_s": _SCALE_UP_SECONDS,
         "downscale_delay_s": spec.scale_down_seconds,
+        "policy": AutoscalingPolicy(policy_function=LoadPolicy, policy_kwargs={"tokens_per_copy": spec.target_context_tokens}),
     }
     return {"autoscaling_config": scaling}
 
@@ -142,6 +165,14 @@ def ask_once(app: str) -> Chunk:
     for chunk in handle.options(stream=True).generate.remote(request, 0.0):
         answer = answer.then(chunk)
     return answer
+
+
+def engine_of(app: str) -> str:
+    """What runs a served revision: `torch`, or `openvino` where its build was taken."""
+    from ray import serve
+
+    handle: Any = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
+    return str(handle.card.remote().result().capabilities.engine)
 
 
 def remove_revision(revision: str) -> None:

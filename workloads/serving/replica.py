@@ -5,10 +5,12 @@ It shares its event loop with Serve, so nothing here blocks; the engine steps in
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Literal
 
 from cluster import storage
 from cluster.artifacts import Artifact
@@ -17,9 +19,10 @@ from cluster.manifest import Manifest
 from cluster.observe import logs
 from cluster.observe.metrics import SERVING_RUNNING, SERVING_SLOTS, SERVING_TOKENS, SERVING_WAITING
 from cluster.observe.traces import start_span
+from workloads.serving.builds.choice import BuildRef, load_chosen
 from workloads.serving.card import ModelCard, read_card
-from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Stats
+from workloads.serving.scaling import TOKENS
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,12 +30,20 @@ _LOG = logging.getLogger(__name__)
 class Replica:
     """Loads a model artifact, every byte checked against its manifest, and answers for it."""
 
-    def __init__(self, uri: str, manifest: bytes, revision: str, engine: str, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        uri: str,
+        manifest: bytes,
+        revision: str,
+        engine: str,
+        settings: EngineSettings,
+        build: BuildRef | None = None,
+    ) -> None:
         logs.start("stderr")
         started, self._revision, self._tokens_told = time.monotonic(), revision, 0
         artifact = Artifact(storage.locate(uri), Manifest.from_json(manifest))
         folder = artifact.local_folder()
-        self._engine = load_engine(engine, folder, settings)
+        self._engine = load_chosen(engine, folder, build, settings)
         created = int(datetime.fromisoformat(artifact.manifest.created).timestamp())
         self._card = read_card(folder, revision, artifact.fingerprint, created, self._engine.capabilities)
         self._load_seconds = time.monotonic() - started
@@ -58,6 +69,11 @@ class Replica:
         finally:
             await chunks.aclose()
             leg.end()
+            self._end_with_the_engine()
+
+    async def encode(self, task: Literal["embed", "fill_mask", "classify"], *arguments: Any) -> Any:
+        """What the engine's method of that name returns. Raises RequestError where the model cannot do it."""
+        return await getattr(self._engine, task)(*arguments)
 
     async def card(self) -> ModelCard:
         return self._card
@@ -65,11 +81,21 @@ class Replica:
     async def stats(self) -> Stats:
         return self._engine.stats()
 
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks this where the number of copies follows the load (scaling.py)."""
+        return {TOKENS: float(self._engine.stats().cached_tokens)}
+
     async def check_health(self) -> None:
         """Serve asks this; raising makes it replace the replica."""
         self._measure()
         if not self._engine.alive:
             raise UnavailableError("the engine's thread has ended")
+
+    def _end_with_the_engine(self) -> None:
+        """A replica whose engine has ended looks idle: Serve would send it every request until it asks for its health."""
+        if not self._engine.alive:
+            logs.event(_LOG, "engine_ended", logging.ERROR, revision=self._revision)
+            os._exit(1)
 
     def _measure(self) -> None:
         """To Ray's metrics agent; Serve asks for the health every few seconds."""

@@ -16,21 +16,44 @@ class ServingSpec(Spec):
     port: int = Field(8000, ge=1, le=65535, description="HTTP port")
     tls_certificate: str = Field("", description="PEM file of the endpoint's certificate (chain); empty: plain HTTP")
     tls_key: str = Field("", description="PEM file of the certificate's private key; on the machine that serves HTTP")
-    engine: Literal["torch"] = Field("torch", description="what runs the model")
-    replicas: int = Field(1, ge=1, le=1000, description="copies of the model; the fewest where max_replicas is more")
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs the model; auto: openvino on processors where it is installed, else torch"
+    )
+    weights: Literal["f32", "bf16", "int8"] = Field("bf16", description="of the engine build that openvino runs")
+    replicas: int = Field(
+        1,
+        ge=0,
+        le=1000,
+        description="copies of the model; the fewest where max_replicas is more, and with 0 none while nobody asks: who asks then waits for one to start",
+    )
     max_replicas: int | None = Field(
         None, ge=1, le=1000, description="most copies: more than `replicas` lets them follow the load (default: replicas)"
     )
     target_ongoing_requests: float = Field(
         16.0, gt=0, description="requests per copy, answering or waiting, by which the number of copies follows the load"
     )
+    target_context_tokens: int = Field(
+        0, ge=0, description="tokens held per copy, prompts and answers, by which it follows the load too; 0: requests alone"
+    )
     scale_down_seconds: float = Field(300.0, ge=0, description="seconds of less load before a copy is taken away")
     cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
     gpus_per_replica: float = Field(0.0, ge=0, description="accelerators that Ray holds for each copy")
-    threads: int = Field(0, ge=0, le=256, description="torch threads of a copy; 0: as many as the processors it may use")
+    threads: int = Field(0, ge=0, le=256, description="threads of a copy; 0: as many as the processors it may use")
     slots: int = Field(32, ge=1, le=1024, description="requests that a copy answers at once; more wait")
     max_context: int = Field(0, ge=0, description="tokens per request, prompt and answer together; 0: all the model has")
-    prefill_tokens: int = Field(512, ge=16, le=65536, description="prompt tokens read between two decoding steps")
+    prefill_tokens: int = Field(256, ge=16, le=65536, description="prompt tokens read between two decoding steps")
+    prefix_mb: int = Field(
+        64,
+        ge=0,
+        le=65536,
+        description="megabytes of a copy for beginnings of prompts, so that they are not read again; 0: none",
+    )
+    guess_tokens: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="tokens guessed at once of an answer that runs alone, where it repeats what was said; 0: none",
+    )
     max_ongoing_requests: int = Field(256, ge=1, description="requests that a copy holds, answering or waiting")
     max_queued_requests: int = Field(512, ge=1, description="requests that wait for a copy before 429 is answered")
     request_timeout: float = Field(300.0, gt=0, description="seconds until a request is ended")
@@ -48,6 +71,11 @@ class ServingSpec(Spec):
     cache: CacheSpec = CacheSpec()
     limits: LimitsSpec = LimitsSpec()
 
+    entrance: Literal["auto", "serve"] = Field(
+        "auto",
+        description="what takes HTTP: auto is HAProxy where it is there and TLS is not asked for; serve is Ray Serve's proxy",
+    )
+
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "ServingSpec":
         if bool(self.tls_certificate) != bool(self.tls_key):
@@ -56,6 +84,8 @@ class ServingSpec(Spec):
 
     @model_validator(mode="after")
     def _most_is_not_less_than_least(self) -> "ServingSpec":
+        if not self.most_replicas:
+            raise ValueError("replicas 0 without max_replicas: set max_replicas to 1 or more")
         if self.most_replicas < self.replicas:
             raise ValueError(
                 f"max_replicas {self.max_replicas} is less than replicas {self.replicas}: raise it, lower replicas, or leave it out"
@@ -72,6 +102,12 @@ class ServingSpec(Spec):
         """Whether a request needs an API key."""
         required = self.limits.require_keys
         return self.host not in ("127.0.0.1", "localhost", "::1") if required is None else required
+
+    @property
+    def accept_seconds(self) -> float:
+        """How long a request waits for a copy to take it before 503 is answered: where there may be none, as long as one may
+        take to start."""
+        return 10.0 if self.replicas else self.start_timeout
 
     @property
     def base_url(self) -> str:

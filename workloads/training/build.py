@@ -9,11 +9,11 @@ from cluster.errors import TrainingError
 from cluster.manifest import Work
 from cluster.observe.progress import Value
 from cluster.stage import StageContext
-from workloads.models.size import describe
 from workloads.models.spec import ModelSpec
 from workloads.training.changes import changes_since
 from workloads.training.checkpoint import Checkpoint
 from workloads.training.export import write_model
+from workloads.training.fit import training_cost
 from workloads.training.job import Job, TokenCounts
 from workloads.training.overseer import Overseer
 from workloads.training.report.write import write_report
@@ -42,7 +42,7 @@ def _train(
 ) -> Mapping[str, Value]:
     job = Job(spec, model, context.store.uri, tokens.location.name, work, context.name, context.seed, dict(context.recipe))
     counts = TokenCounts.of(tokens)
-    cost = describe(job.model, counts.vocabulary, counts.sequence_length, job.spec.micro_batch)
+    cost = training_cost(job.spec, job.model, counts.vocabulary, counts.sequence_length, job.spec.micro_batch)
     context.reporter.note("model", preset=job.model.preset, vocabulary=counts.vocabulary, **cost.facts())
     last = _newest(job, context)
     if last is None or not last.state.finished:
@@ -82,13 +82,13 @@ def _tell_changes(job: Job, last: Checkpoint | None, context: StageContext) -> N
 
 def _tell_plan(job: Job, counts: TokenCounts, last: Checkpoint | None, context: StageContext) -> None:
     steps, spec = job.limit(counts), job.spec
-    per_step = spec.global_batch * (counts.sequence_length - 1)
+    rows = spec.plan.start(steps)
     context.reporter.note(
         "training_plan",
         work=job.work.fingerprint,
         steps=steps,
-        tokens=steps * per_step,
-        epochs=steps * spec.global_batch / counts.rows_train,
+        tokens=rows * (counts.sequence_length - 1),
+        epochs=rows / counts.rows_train,
         workers=spec.workers,
         resumed_at_step=last.state.step if last else 0,
         **({"minutes": spec.minutes} if spec.minutes is not None else {}),

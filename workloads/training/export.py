@@ -21,6 +21,7 @@ from workloads.training.metrics import training_curve
 from workloads.training.optimizer import averaged_weights
 from workloads.training.report.write import FILE as REPORT
 from workloads.training.report.write import write_report
+from workloads.training.spec import TrainingSpec
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -92,7 +93,7 @@ def _sections(
 ) -> dict[str, dict[str, str]]:
     state, spec = checkpoint.state, job.spec
     training = {
-        "Steps": f"{state.step:,} of {spec.global_batch} rows",
+        "Steps": f"{state.step:,} of {_rows_of_steps(spec)} rows",
         "Tokens": f"{state.tokens:,}",
         "Time": f"{state.seconds:,.0f} s on {state.world_size} worker(s)",
         "Optimizer": f"{_OPTIMIZERS[spec.optimizer]}, peak learning rate {spec.learning_rate:g}, {spec.schedule}",
@@ -106,6 +107,11 @@ def _sections(
         "Seed": str(job.seed),
     }
     return {"Training": training, "Lineage": lineage}
+
+
+def _rows_of_steps(spec: TrainingSpec) -> str:
+    first = spec.growth.first_batch
+    return f"{spec.global_batch}" if first is None else f"{first} to {spec.global_batch}"
 
 
 def _metrics(last: Mapping[str, Json], tokens: int, seconds: float) -> dict[str, float]:

@@ -1,18 +1,22 @@
 """From a position of the order to batches: the rows a process owns in a step, as inputs and targets on its device."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from workloads.training.growth import GrowthSpec
 from workloads.training.loss import IGNORED
 from workloads.training.objective import Batch
-from workloads.training.order import RowOrder, StepPlan, digest_rows
+from workloads.training.order import RowOrder, digest_rows
+from workloads.training.packed import document_bounds
+from workloads.training.pieces import in_pieces
 from workloads.training.prefetch import Ahead
 from workloads.training.rows import RowDocuments
+from workloads.training.step_plan import StepPlan
 
 _Place = tuple[int, int, int]  # step, rank, size
 
@@ -35,7 +39,8 @@ class Rows(Protocol):
 @dataclass(frozen=True)
 class Feed:
     """The training rows in their order, and the held-out rows in sequence. `by_document`: batches say which tokens belong to
-    one document."""
+    one document. `growth` says how training rows are cut into sequences; held-out rows stay whole.
+    `packed`: batches bring the bounds of documents as well (packed.py)."""
 
     rows: Rows
     heldout: Rows | None
@@ -43,6 +48,8 @@ class Feed:
     plan: StepPlan
     device: torch.device
     by_document: bool = False
+    growth: GrowthSpec = field(default_factory=GrowthSpec)
+    packed: bool = False
     _ahead: list[Ahead[_Place, list[Batch]]] = field(default_factory=list, compare=False)
 
     def batches(self, step: int, rank: int, size: int) -> Iterator[Batch]:
@@ -61,7 +68,8 @@ class Feed:
         batches = []
         for start, stop in self.plan.micro_batches(*place):
             indices = self.order.rows(start, stop)
-            batches.append(self._batch(self.rows, indices, digest_rows(np.arange(start, stop), indices)))
+            batch = self._batch(self.rows, indices, digest_rows(np.arange(start, stop), indices))
+            batches.append(self._ready(in_pieces(batch, self.growth.length(place[0], batch.inputs.shape[1]))))
         return batches
 
     def rows_of(self, step: int) -> list[int]:
@@ -82,7 +90,8 @@ class Feed:
         count = self.heldout_rows(limit)
         for number, start in enumerate(range(0, count, micro_batch)):
             if number % size == rank:
-                yield self._moved(self._batch(self.heldout, np.arange(start, min(start + micro_batch, count))))
+                batch = self._batch(self.heldout, np.arange(start, min(start + micro_batch, count)))
+                yield self._moved(self._ready(batch))
 
     def heldout_rows(self, limit: int) -> int:
         """How many held-out rows are measured."""
@@ -93,7 +102,12 @@ class Feed:
         valid = torch.from_numpy(np.asarray(rows.valid(indices), dtype=np.int64))
         inputs, targets = tokens[:, :-1], tokens[:, 1:].clone()
         targets[torch.arange(1, tokens.shape[1]) >= valid.unsqueeze(1)] = IGNORED
-        batch = Batch(inputs.contiguous(), targets, digest, _documents(inputs) if self.by_document else None)
+        return Batch(inputs.contiguous(), targets, digest, _documents(inputs) if self.by_document else None)
+
+    def _ready(self, batch: Batch) -> Batch:
+        """With bounds where they are wanted, in memory that a GPU copies from while it computes."""
+        if self.packed and batch.documents is not None:
+            batch = replace(batch, bounds=document_bounds(batch.documents))
         return batch if self.device.type == "cpu" else _each(batch, torch.Tensor.pin_memory)
 
     def _moved(self, batch: Batch) -> Batch:
@@ -109,5 +123,5 @@ def _documents(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def _each(batch: Batch, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-    documents = None if batch.documents is None else change(batch.documents)
-    return Batch(change(batch.inputs), change(batch.targets), batch.digest, documents)
+    documents, bounds = (None if each is None else change(each) for each in (batch.documents, batch.bounds))
+    return replace(batch, inputs=change(batch.inputs), targets=change(batch.targets), documents=documents, bounds=bounds)

@@ -1,15 +1,27 @@
 """Whether a model's training fits into a worker's memory, told before the first step; and what would fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import torch
 
 from cluster.errors import ResourceError
-from workloads.models.size import ModelCost, readable_bytes
+from workloads.models.size import ModelCost, describe, readable_bytes
+from workloads.models.spec import ModelSpec
+from workloads.training.eight_bit import BYTES_PER_PARAMETER
+from workloads.training.spec import TrainingSpec
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def training_cost(spec: TrainingSpec, model: ModelSpec, vocabulary: int, sequence_length: int, micro_batch: int) -> ModelCost:
+    """What training a model with these settings takes, with so many rows at once."""
+    cost = describe(model, vocabulary, sequence_length, micro_batch)
+    if spec.optimizer_states == "f32":
+        return cost
+    return replace(cost, optimizer_bytes=round(BYTES_PER_PARAMETER * cost.parameters))
 
 
 def require_fit(cost_of: Callable[[int], ModelCost], micro_batch: int, available: int, where: str) -> None:

@@ -11,19 +11,22 @@ from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import ArtifactError
 from cluster.manifest import Json, Work
 from workloads.models.architecture import build_decoder, decoder_config
-from workloads.models.size import describe
 from workloads.models.spec import ModelSpec
 from workloads.training.checkpoint import CheckpointStore, near_store
 from workloads.training.communicator import Communicator
+from workloads.training.course import Course
 from workloads.training.feed import Feed
-from workloads.training.fit import memory_of, require_fit
+from workloads.training.fit import memory_of, require_fit, training_cost
 from workloads.training.listener import Listener
-from workloads.training.loop import Course, Ending, Run
-from workloads.training.order import RowOrder, StepPlan
+from workloads.training.loop import Run
+from workloads.training.order import RowOrder
 from workloads.training.precision import choose_precision
+from workloads.training.prepare import packs_documents
+from workloads.training.rollcall import Ending
 from workloads.training.rows import TokenRows
 from workloads.training.run_folder import RunFolder
 from workloads.training.spec import TrainingSpec
+from workloads.training.transfer import scale_output
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Job:
         """The largest number of steps: `steps`, or `epochs` rounded up to a whole step."""
         if self.spec.steps is not None:
             return self.spec.steps
-        return max(1, -(-int(self.spec.epochs * counts.rows_train) // self.spec.global_batch))
+        return max(1, self.spec.plan.steps_for(int(self.spec.epochs * counts.rows_train)))
 
 
 def run_job(job: Job, group: Communicator, device: torch.device, listener: Listener) -> Ending:
@@ -89,8 +92,8 @@ def run_job(job: Job, group: Communicator, device: torch.device, listener: Liste
     tokens = ArtifactStore(job.store_uri).open("tokens", job.tokens)
     counts = TokenCounts.of(tokens)
     precision = choose_precision(job.spec.precision, device)
-    feed = open_feed(job, counts, tokens.local_folder(), device)
-    cost_of = partial(describe, job.model, counts.vocabulary, counts.sequence_length)
+    feed = open_feed(job, counts, tokens.local_folder(), device, packs_documents(job.spec, precision))
+    cost_of = partial(training_cost, job.spec, job.model, counts.vocabulary, counts.sequence_length)
     require_fit(cost_of, job.spec.micro_batch, memory_of(device), f"this {device.type} worker")
     cost = cost_of(job.spec.micro_batch)
     course = Course(
@@ -108,14 +111,16 @@ def run_job(job: Job, group: Communicator, device: torch.device, listener: Liste
     return Run(course, model, group, precision, listener).train()
 
 
-def open_feed(job: Job, counts: TokenCounts, folder: Path, device: torch.device) -> Feed:
+def open_feed(job: Job, counts: TokenCounts, folder: Path, device: torch.device, packed: bool = False) -> Feed:
     """The rows of a tokens artifact's folder, in the order of the job's seed."""
     rows = TokenRows(folder, "train")
     heldout = TokenRows(folder, "heldout") if counts.rows_heldout else None
-    plan = StepPlan(job.spec.global_batch, min(job.spec.micro_batch, job.spec.global_batch))
-    return Feed(rows, heldout, RowOrder(len(rows), job.seed), plan, device, job.spec.document_mask)
+    spec = job.spec
+    return Feed(rows, heldout, RowOrder(len(rows), job.seed), spec.plan, device, spec.document_mask, spec.growth, packed)
 
 
 def fresh_model(job: Job, counts: TokenCounts) -> PreTrainedModel:
     """The model of step 0, the same in every process."""
-    return build_decoder(decoder_config(job.model, counts.vocabulary, counts.sequence_length), job.seed)
+    model = build_decoder(decoder_config(job.model, counts.vocabulary, counts.sequence_length), job.seed)
+    scale_output(model, job.spec)
+    return model

@@ -7,7 +7,7 @@ furthest, and do again what broke: an update is made by all of them or by none.
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -15,45 +15,26 @@ from transformers import PreTrainedModel
 
 from workloads.models.folder import named_weights
 from workloads.training.carried import Carried, Pending
-from workloads.training.checkpoint import CheckpointStore, LoopState, restore_random_state, with_random_state
+from workloads.training.checkpoint import LoopState, restore_random_state, with_random_state
 from workloads.training.clock import TimedGroup
 from workloads.training.communicator import Communicator
-from workloads.training.feed import Feed
+from workloads.training.course import Course
 from workloads.training.health.care import Care
 from workloads.training.health.guard import Guard
 from workloads.training.health.judge import remembered
 from workloads.training.keeper import Keeper
 from workloads.training.listener import Listener
-from workloads.training.metrics import Meter, Reading, StepRecord, bits_per_character, peak_flops
 from workloads.training.optimizer import optimizer_tensors
 from workloads.training.order import LedgerLine
 from workloads.training.precision import Precision
 from workloads.training.prepare import prepare
 from workloads.training.resume import resume
 from workloads.training.rollcall import TORN, CatchUp, Ended, Ending, PeerLost
-from workloads.training.run_folder import RunFolder
 from workloads.training.schedule import UNDECIDED, Planner, learning_rate
-from workloads.training.spec import TrainingSpec
 from workloads.training.step import Signals, StepResult
-
-__all__ = ["Course", "Ending", "Run"]
+from workloads.training.telling import Telling
 
 _A_LIST = 1 << 40  # a longer list of steps left out is further, at whatever step: a roll back goes to an earlier one
-
-
-@dataclass(frozen=True)
-class Course:
-    """All that a run is given beside the model. `folder` is for what is told of it. `limit`: the largest number of steps.
-    `tokens` and `characters` of the same text turn nats per token into bits per character."""
-
-    spec: TrainingSpec
-    feed: Feed
-    checkpoints: CheckpointStore
-    folder: RunFolder
-    limit: int
-    flops_per_token: int
-    tokens: int
-    characters: int
 
 
 class Run:
@@ -64,21 +45,18 @@ class Run:
     ) -> None:
         self._course, self._spec, self._model = course, course.spec, model
         self._clock = listener.clock
-        self._group, self._listener, self._precision = TimedGroup(group, self._clock), listener, precision
+        self._group, self._listener = TimedGroup(group, self._clock), listener
         self._step, self._optimizer = prepare(model, course.spec, self._group, precision)
         self._planner = Planner(course.spec, course.limit)
         self._guard = Guard(course.spec.health, course.folder, self._group)
         self._keeper = Keeper(course.spec, course.checkpoints, model, self._optimizer, self._group, listener)
         self._care = Care(self._guard, course.feed, course.checkpoints, self._group, self._step, self._keeper, listener)
-        self._meter = Meter()
-        self._metrics: list[str] = []
+        self._telling = Telling(course, self._planner, precision, self._group, listener)
         self._ledger: list[str] = []
         self._pending: Pending | None = None
         self._ending: Ending | None = None
         self._over = False
         self._whole = True  # False while another's state is on its way into ours
-        self._last_step: float | None = None  # when it was done, until the next is
-        self._met = False  # since the last step
         self._heldout: float | None = None
         self.state = LoopState(world_size=group.size, total_steps=self._planner.total_at_start())
 
@@ -111,7 +89,7 @@ class Run:
         """What the newest checkpoint holds; the peers may have come further."""
         self._resume()
         self._guard.begin(self._course.feed.device)
-        self._peak = peak_flops(self._course.feed.device, self._precision.dtype)
+        self._telling.measure_peak()
 
     def _resume(self, at_most: int | None = None) -> None:
         """Where the newest checkpoint left the run, or the newest of step `at_most` or before."""
@@ -120,9 +98,10 @@ class Run:
         resumed = resume(self._model, self._optimizer, checkpoints, self._group, self.state, note, at_most)
         self._whole = True
         self.state = replace(resumed.state, world_size=self._group.size)
-        self._metrics, self._ledger, self._keeper.saved = resumed.metrics, resumed.ledger, self.state.step
+        self._telling.metrics, self._ledger, self._keeper.saved = resumed.metrics, resumed.ledger, self.state.step
         self._model.train()
-        self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
+        self._began = time.monotonic() - self.state.seconds
+        self._telling.begin_anew()
 
     def _meet(self) -> None:
         """Settle who takes part in the next step, and catch up with the one that has come furthest."""
@@ -132,8 +111,8 @@ class Run:
         if catch_up is not None:
             self._catch_up(catch_up)
         self.state = replace(self.state, world_size=self._group.size)
-        self._began, self._meter = time.monotonic() - self.state.seconds, Meter()
-        self._met = True
+        self._began = time.monotonic() - self.state.seconds
+        self._telling.met()
         self._clock.enter("compute")
 
     def _progress(self) -> int:
@@ -144,12 +123,12 @@ class Run:
     def _catch_up(self, catch_up: CatchUp) -> None:
         left_out = self._guard.quarantine.entries()
         state = with_random_state(self.state)
-        carried = Carried(state, self._metrics, self._ledger, left_out, self._pending, self._ending)
+        carried = Carried(state, self._telling.metrics, self._ledger, left_out, self._pending, self._ending)
         tensors = [*named_weights(self._model).values(), *optimizer_tensors(self._model, self._optimizer).values()]
         self._whole = self._whole and not catch_up.behind
         carried = carried.share(tensors, self._group, self._course.feed.device, catch_up.source)
         self._whole = True
-        self.state, self._metrics, self._ledger = carried.state, carried.metrics, carried.ledger
+        self.state, self._telling.metrics, self._ledger = carried.state, carried.metrics, carried.ledger
         self._pending, self._ending = carried.pending, carried.ending
         self._guard.know(carried.left_out)
         restore_random_state(self.state)
@@ -162,15 +141,15 @@ class Run:
         self._pending = self._pending or self._compute()
         if self._pending is None:  # rolled back
             return
-        pending, first = self._pending, self._group.rank == 0
+        pending = self._pending
         self._evaluate()
         spent = self._clock.lap(self.state.step)
-        self._meter.waited(spent.get("data", 0.0))
-        self._listener.spent(self.state.step, spent, pending.result.applied, first)
-        self._tell(pending)
+        self._telling.waited(spent.get("data", 0.0))
+        self._listener.spent(self.state.step, spent, pending.result.applied, self._group.rank == 0)
+        self._telling.tell(self.state, pending.result, pending.rate, self._heldout)
         self._pending = None
         if pending.result.applied:  # a row of bad steps may come from the weights: they must not take the place of good ones
-            self._keeper.save_where_due(self.state, self._metrics, self._ledger)
+            self._keeper.save_where_due(self.state, self._telling.metrics, self._ledger)
         self._heed(pending.result.signals)
 
     def _compute(self) -> Pending | None:
@@ -191,7 +170,7 @@ class Run:
         if signals.stop:
             self._ending = "stopped"
         elif signals.leave:
-            self._keeper.save(self.state, self._metrics, self._ledger)
+            self._keeper.save(self.state, self._telling.metrics, self._ledger)
             if self._leaves() or not self._group.lasting:
                 self._keeper.settle(self.state.finished)
                 self._group.leave()
@@ -205,7 +184,7 @@ class Run:
     def _end(self) -> None:
         """Nobody but who leaves goes before the last checkpoint is there, whoever may be lost while it is written."""
         if self._ending is not None and self._ending != "left":
-            self._keeper.save(self.state, self._metrics, self._ledger)
+            self._keeper.save(self.state, self._telling.metrics, self._ledger)
             self._keeper.settle(self.state.finished)
             self._group.sum(torch.zeros(1, device=self._course.feed.device))
             if self._keeper.failure is None:
@@ -240,7 +219,7 @@ class Run:
         self.state = replace(
             state,
             step=state.step + 1,
-            position=state.position + self._spec.global_batch,
+            position=self._course.feed.plan.start(state.step + 1),
             tokens=state.tokens + (result.tokens if result.applied else 0),
             seconds=seconds,
             first_seconds=state.first_seconds or seconds,
@@ -249,7 +228,7 @@ class Run:
         if result.applied:
             recent = remembered(self._spec.health, state.recent, result.loss, result.gradient_norm)
             self.state = replace(self.state, recent=recent)
-            self._meter.add(result.loss_sum, result.tokens)
+        self._telling.computed(result)
         start, stop = self._course.feed.plan.positions(state.step)
         skipped = "" if result.applied else self._guard.passed_over(state.step)
         line = LedgerLine(state.step, start, stop, f"{result.digest:016x}", self._group.size, skipped)
@@ -267,44 +246,3 @@ class Run:
         best = math.inf if state.best_heldout is None else state.best_heldout
         waiting = 0 if self._heldout < best else state.waiting + 1
         self.state = replace(state, heldout=self._heldout, best_heldout=min(best, self._heldout), waiting=waiting)
-
-    def _tell(self, pending: Pending) -> None:
-        """All keep the metrics, so that none is lost with rank 0, which tells them."""
-        state, result, first = self.state, pending.result, self._group.rank == 0
-        now = time.monotonic()
-        if first and self._met and self._last_step is not None:
-            self._listener.went_on(self._group.size, now - self._last_step)
-        self._last_step, self._met = now, False
-        if not (state.finished or self._heldout is not None or state.step % self._spec.log_every == 0):
-            if first:
-                reading = Reading(result.loss if result.applied else self._meter.last)
-                self._listener.step(self._record(result, pending.rate, reading))
-            return
-        record = self._record(result, pending.rate, self._meter.read())
-        self._metrics.append(record.to_line())
-        if first:
-            self._listener.line(record)
-
-    def _record(self, result: StepResult, rate: float, reading: Reading) -> StepRecord:
-        state, course = self.state, self._course
-        expected = state.total_steps or self._planner.expected(state.step, state.seconds, state.first_seconds)
-        heldout = self._heldout
-        return StepRecord(
-            step=state.step,
-            position=state.position,
-            tokens=state.tokens,
-            seconds=state.seconds,
-            learning_rate=rate,
-            loss=reading.loss,
-            gradient_norm=result.gradient_norm,
-            tokens_per_second=reading.tokens_per_second,
-            mfu=reading.tokens_per_second * course.flops_per_token / (self._group.size * self._peak),
-            expected_steps=expected,
-            heldout_loss=heldout,
-            heldout_bits_per_character=(
-                None if heldout is None else bits_per_character(heldout, course.tokens, course.characters)
-            ),
-            bits_per_character=bits_per_character(reading.loss, course.tokens, course.characters),
-            wait=reading.wait,
-            workers=self._group.size,
-        )

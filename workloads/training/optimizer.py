@@ -10,17 +10,20 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from cluster.errors import ArtifactError
+from workloads.training import eight_bit
 from workloads.training.placement import by_mesh, like_target
 from workloads.training.spec import TrainingSpec
+from workloads.training.transfer import EMBEDDINGS, rate_factor, width_ratio
 
 AVERAGE = "average"  # of the weights themselves, kept with the state of the optimizer
 _KEPT: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {
     torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
     torch.optim.Muon: ("momentum_buffer",),
 }
-_EMBEDDINGS = ("embed_tokens.weight", "lm_head.weight")
+_FACTOR = "rate_factor"  # of a group's learning rate
 _AVERAGE_WARMUP = 10  # the average of t steps weighs the newest by at least 9 / (10 + t): few steps do not remember the start
 
 
@@ -40,9 +43,21 @@ class TrainingOptimizer:
     def parameters(self) -> list[torch.Tensor]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next step, in each group times its factor."""
+        for group in self.param_groups:
+            wanted = rate * group.get(_FACTOR, 1.0)
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(wanted)
+            else:
+                group["lr"] = wanted
+
     def step(self) -> None:
         for part in self.parts:
-            part.step()
+            if eight_bit.is_8bit(part):
+                eight_bit.update(part)
+            else:
+                part.step()
         if self.average:
             self._follow()
 
@@ -55,7 +70,7 @@ class TrainingOptimizer:
         """The state of step 0."""
         for part in self.parts:
             for parameter in (each for group in part.param_groups for each in group["params"]):
-                part.state[parameter] = {key: _fresh(key, parameter) for key in _KEPT[type(part)]}
+                part.state[parameter] = _fresh_state(part, parameter)
                 if self.average:
                     part.state[parameter][AVERAGE] = parameter.detach().clone()
         self._steps = None
@@ -89,26 +104,33 @@ class TrainingOptimizer:
             self.state(parameter)[AVERAGE].lerp_(parameter.detach(), share)
 
 
-def make_optimizer(model: nn.Module, spec: TrainingSpec) -> TrainingOptimizer:
+def make_optimizer(model: PreTrainedModel, spec: TrainingSpec) -> TrainingOptimizer:
     """Matrices decay, norms do not. AdamW's fused kernel updates all weights in one pass, on CPU and CUDA alike."""
-    named = sorted(model.named_parameters())
-    matrices = {name for name, each in named if each.ndim >= 2}
-    inner = {name for name in matrices if not name.endswith(_EMBEDDINGS)} if spec.optimizer == "muon" else set[str]()
-    decaying = [each for name, each in named if name in matrices - inner]
-    others = [each for name, each in named if name not in matrices]
-    parts: list[torch.optim.Optimizer] = [_adamw(decaying, others, spec)]
-    if inner:
-        parts.append(_muon([each for name, each in named if name in inner], spec))
+    named = dict(sorted(model.named_parameters()))
+    inner = {name for name, each in named.items() if each.ndim >= 2 and not name.endswith(EMBEDDINGS)}
+    by_muon = inner if spec.optimizer == "muon" else set[str]()
+    parts: list[torch.optim.Optimizer] = [
+        _adamw({name: each for name, each in named.items() if name not in by_muon}, width_ratio(model, spec), spec)
+    ]
+    if by_muon:
+        parts.append(_muon([each for name, each in named.items() if name in by_muon], spec))
     return TrainingOptimizer(parts, spec.weight_average)
 
 
-def _adamw(decaying: list[nn.Parameter], others: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.AdamW:
+def _adamw(named: Mapping[str, nn.Parameter], ratio: float, spec: TrainingSpec) -> torch.optim.Optimizer:
+    """What a weight loses by decay in a step does not depend on its rate's factor (Wang, Aitchison, arXiv 2405.13698)."""
+    alike: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, each in named.items():
+        factor = rate_factor(name, each.ndim, ratio)
+        alike.setdefault((factor, spec.weight_decay / factor if each.ndim >= 2 else 0.0), []).append(each)
     groups = [
-        {"params": same, "weight_decay": decay}
-        for weights, decay in ((decaying, spec.weight_decay), (others, 0.0))
+        {"params": same, "weight_decay": decay, _FACTOR: factor}
+        for (factor, decay), weights in alike.items()
         for same in by_mesh(weights)
     ]
     betas = (spec.beta1, spec.beta2)
+    if spec.optimizer_states == "8bit":
+        return eight_bit.adamw_8bit(groups, spec.learning_rate, betas, spec.epsilon)
     return torch.optim.AdamW(groups, lr=spec.learning_rate, betas=betas, eps=spec.epsilon, fused=True)
 
 
@@ -121,6 +143,12 @@ def _muon(matrices: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.Muon:
         momentum=spec.muon_momentum,
         adjust_lr_fn="match_rms_adamw",
     )
+
+
+def _fresh_state(part: torch.optim.Optimizer, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+    if eight_bit.is_8bit(part):
+        return eight_bit.fresh_state(part, parameter)
+    return {key: _fresh(key, parameter) for key in _KEPT[type(part)]}
 
 
 def _fresh(key: str, parameter: torch.Tensor) -> torch.Tensor:
@@ -138,8 +166,9 @@ def optimizer_tensors(model: nn.Module, optimizer: TrainingOptimizer) -> dict[st
     """`<key>.<weight's name>` -> tensor, for every tensor that the optimizers keep."""
     tensors = {}
     for name, parameter in model.named_parameters():
-        for key, value in optimizer.state(parameter).items():
-            tensors[f"{key}.{name}"] = value
+        for kept, value in optimizer.state(parameter).items():
+            for key, tensor in eight_bit.stored(kept, value):
+                tensors[f"{key}.{name}"] = tensor
     return tensors
 
 

@@ -1,8 +1,8 @@
-"""Which row comes when: a seeded block-wise permutation that is computed, never stored, and how a step cuts it.
+"""Which row comes when: a seeded block-wise permutation that is computed, never stored, and the ledger of what was read.
 
-The whole state of the data is one integer, the position. Step s owns the positions [s*G, (s+1)*G); micro-batch m of it goes to
-participant m mod W, so any number of participants, also one that changes between two steps, reads each row exactly once.
-Pure: no torch, no Ray, no files.
+The whole state of the data is one integer, the position. Step s owns the positions [start(s), start(s+1)) of step_plan.py, with a
+batch of one size [s*G, (s+1)*G); micro-batch m of it goes to participant m mod W, so any number of participants, also one that
+changes between two steps, reads each row exactly once. Pure: no torch, no Ray, no files.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,8 @@ from json import dumps, loads
 
 import numpy as np
 from numpy.typing import NDArray
+
+from workloads.training.step_plan import StepPlan
 
 Rows = NDArray[np.int64]
 _Words = NDArray[np.uint64]
@@ -157,35 +159,6 @@ def _mix_int(word: int) -> int:
     word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
     word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
     return word ^ (word >> 31)
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    """How a step of `global_batch` rows is cut into micro-batches of `micro_batch` rows (the last may be smaller)."""
-
-    global_batch: int
-    micro_batch: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.micro_batch <= self.global_batch:
-            raise ValueError(f"micro-batches of {self.micro_batch} rows in a step of {self.global_batch}")
-
-    @property
-    def count(self) -> int:
-        """M, the micro-batches of a step: more participants than this find nothing to do."""
-        return -(-self.global_batch // self.micro_batch)
-
-    def positions(self, step: int) -> tuple[int, int]:
-        """[start, stop) of a step."""
-        return step * self.global_batch, (step + 1) * self.global_batch
-
-    def micro_batches(self, step: int, participant: int, participants: int) -> list[tuple[int, int]]:
-        """The positions [start, stop) of each micro-batch that this participant computes in a step."""
-        if not 0 <= participant < participants:
-            raise ValueError(f"participant {participant} of {participants}")
-        start, stop = self.positions(step)
-        firsts = range(start + participant * self.micro_batch, stop, participants * self.micro_batch)
-        return [(first, min(first + self.micro_batch, stop)) for first in firsts]
 
 
 def digest_rows(positions: Rows, rows: Rows) -> int:

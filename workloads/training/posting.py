@@ -151,6 +151,7 @@ class Posting:
             metrics.TRAINING_LOST.record(seconds, run=self._run, cause=cause)
 
     def _post(self, record: StepRecord) -> None:
-        total = round(record.expected_steps * record.tokens / record.step)
+        rows = self._job.spec.plan.start(record.expected_steps)
+        total = round(rows * record.tokens / max(1, record.position))
         answer = self._board.post(STAGE, record.tokens, total=total, **self._facts)
         self._answer = self._answer or answer

@@ -8,7 +8,9 @@ import torch
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 from transformers import PreTrainedModel
 
+from workloads.training import packed
 from workloads.training.communicator import Communicator
+from workloads.training.kernels import use_liger
 from workloads.training.objective import Batch, NextTokenLoss
 from workloads.training.optimizer import TrainingOptimizer, make_optimizer
 from workloads.training.precision import Precision
@@ -38,6 +40,11 @@ def prepare(
     """The step and its optimizer, whose state has yet to be made (optimizer.create_state) or restored."""
     objective = NextTokenLoss(model, precision, spec.z_loss)
     keep_less(model, spec)
+    if packs_documents(spec, precision):
+        packed.register()
+        model.set_attn_implementation(packed.NAME)
+    if spec.kernels == "liger":
+        use_liger(model)
     if spec.compile:
         for layer in model.get_decoder().layers:  # type: ignore[no-untyped-call]
             layer.compile()
@@ -52,6 +59,11 @@ def prepare(
     parallelise(objective, layout, precision)
     optimizer = make_optimizer(model, spec)
     return ShardedStep(objective, optimizer, group, layout, spec.clip), optimizer
+
+
+def packs_documents(spec: TrainingSpec, precision: Precision) -> bool:
+    """Whether documents are kept apart by their bounds, which batches then have to bring."""
+    return spec.document_mask and spec.parallel.context == 1 and packed.can_pack(precision)
 
 
 def keep_less(model: PreTrainedModel, spec: TrainingSpec) -> None:

@@ -72,8 +72,10 @@ class Planner:
         budget = 60 * self.spec.minutes
         if seconds < budget and not self._calibrated(step, seconds, budget):
             return UNDECIDED
-        per_step = (seconds - first_seconds) / (step - 1) if step > 1 else seconds
-        return max(1, min(self.limit, step + int(max(0.0, budget - seconds) / max(per_step, 1e-9))))
+        plan = self.spec.plan  # seconds are counted by rows: steps may grow
+        done, timed = plan.start(step), plan.start(step) - plan.start(1)
+        per_row = (seconds - first_seconds) / timed if timed > 0 else seconds / max(1, done)
+        return max(1, min(self.limit, plan.steps_within(done + int(max(0.0, budget - seconds) / max(per_row, 1e-9)))))
 
     def _calibrated(self, step: int, seconds: float, budget: float) -> bool:
         enough = seconds >= min(_CALIBRATION_SHARE * budget, _CALIBRATION_SECONDS) or step >= _CALIBRATION_SHARE * self.limit

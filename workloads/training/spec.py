@@ -6,12 +6,16 @@ from pydantic import Field, model_validator
 
 from cluster.config import Spec
 from cluster.manifest import Json
+from workloads.training.growth import GrowthSpec
 from workloads.training.health.spec import HealthSpec
 from workloads.training.parallel.spec import ParallelSpec
 from workloads.training.retention import Retention
+from workloads.training.step_plan import StepPlan
 
 Schedule = Literal["wsd", "cosine", "linear", "constant"]
 OptimizerName = Literal["adamw", "muon"]
+States = Literal["f32", "8bit"]
+Kernels = Literal["torch", "liger"]
 Recompute = Literal["none", "selective", "full"]
 PrecisionName = Literal["auto", "bf16", "f32"]
 
@@ -33,9 +37,13 @@ _SURROUNDINGS = frozenset(
         "tracking_uri",
         "recompute",
         "compile",
+        "kernels",
         "parallel",
     }
 )
+
+# Left out while they are what they were before they could be set, so that the runs of then go on and their models are found.
+_NEWER = frozenset({"growth", "base_width", "optimizer_states"})
 
 
 class TrainingSpec(Spec):
@@ -49,10 +57,17 @@ class TrainingSpec(Spec):
     stop_when_flat: int | None = Field(None, ge=1, description="begin the decay after this many evaluations without a gain")
     global_batch: int = Field(32, ge=1, description="rows per optimizer step, whatever the number of workers")
     micro_batch: int = Field(8, ge=1, description="rows at once through the model; bounds the memory")
+    growth: GrowthSpec = Field(GrowthSpec(), description="steps and sequences that begin small")
     optimizer: OptimizerName = Field(
         "adamw", description="adamw, or muon (for the layers' matrices; the rest stays with AdamW)"
     )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate of either optimizer")
+    optimizer_states: States = Field(
+        "f32", description="format of AdamW's averages; 8bit takes a quarter of the memory (pip install 'hanlin[eight-bit]')"
+    )
+    base_width: int | None = Field(
+        None, ge=8, description="model.hidden_size that learning_rate was found for; that of other widths follows (muP)"
+    )
     weight_decay: float = Field(0.1, ge=0, description="decoupled weight decay on matrices")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the gradient average")
     beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's decay of the squared gradient average")
@@ -77,6 +92,7 @@ class TrainingSpec(Spec):
         description="activations computed again in the backward pass: none, selective (cheap ones) or full (whole layers)",
     )
     compile: bool = Field(False, description="compile the layers with torch.compile; worth its minutes on a GPU, not on a CPU")
+    kernels: Kernels = Field("torch", description="liger: fused norms and activations on a GPU (pip install 'hanlin[liger]')")
     evaluate_every: int = Field(100, ge=1, description="steps between two measurements of the held-out loss")
     evaluate_rows: int = Field(64, ge=0, description="held-out rows measured each time (0: none)")
     log_every: int = Field(10, ge=1, description="steps per line of metrics")
@@ -105,14 +121,46 @@ class TrainingSpec(Spec):
         """Micro-batches per step."""
         return -(-self.global_batch // self.micro_batch)
 
+    @property
+    def plan(self) -> StepPlan:
+        """Which rows a step owns."""
+        growth = self.growth
+        return StepPlan(
+            self.global_batch, min(self.micro_batch, self.global_batch), growth.first_batch or 0, growth.batch_steps
+        )
+
     def identity(self) -> dict[str, Json]:
         """The values that decide the result: what enters the fingerprint."""
-        values = {key: value for key, value in self.to_json().items() if key not in _SURROUNDINGS}
+        usual = TrainingSpec().to_json()
+        values = {
+            key: value
+            for key, value in self.to_json().items()
+            if key not in _SURROUNDINGS and not (key in _NEWER and value == usual[key])
+        }
         return values | {"health": self.health.identity()}
 
     @property
     def retention(self) -> Retention:
         return Retention(self.keep_checkpoints, self.keep_best, self.keep_every_hours)
+
+    @model_validator(mode="after")
+    def _steps_grow_upwards(self) -> "TrainingSpec":
+        first = self.growth.first_batch
+        if first is not None and first > self.global_batch:
+            raise ValueError(f"growth.first_batch {first} is more than global_batch {self.global_batch}: lower it")
+        return self
+
+    @model_validator(mode="after")
+    def _states_are_whole(self) -> "TrainingSpec":
+        if self.optimizer_states == "8bit" and not self.parallel.plain:
+            raise ValueError("optimizer_states 8bit with a parallel section, which cuts them already: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _rates_carry_over(self) -> "TrainingSpec":
+        if self.base_width is not None and self.optimizer != "adamw":
+            raise ValueError(f"base_width with optimizer {self.optimizer}: rates carry over with adamw; leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _every_worker_has_work(self) -> "TrainingSpec":

@@ -94,8 +94,7 @@ class OptimizerStep:
             self._gradients.mul_(torch.clamp(self._clip / (norm + 1e-6), max=1.0))
         applied = accepts(loss_sum / max(1.0, tokens), float(norm))
         if applied:
-            for group in self._optimizer.param_groups:
-                group["lr"] = learning_rate
+            self._optimizer.set_rate(learning_rate)
             self._optimizer.step()
         shared = Signals(stop > 0, leave > 0, meet > 0, round(total_steps))
         return StepResult(loss_sum, round(tokens), float(norm), joined(digests), shared, applied)
@@ -104,7 +103,7 @@ class OptimizerStep:
     def row_losses(self, batch: Batch) -> list[float]:
         """Mean loss of each row of a batch, in nats per token; computed by this process alone."""
         losses = []
-        for number in range(len(batch.inputs)):
+        for number in range(batch.rows):
             row = batch.row(number)
             losses.append(float(self._objective(row)) / max(1, int((row.targets != IGNORED).sum())))
         return losses

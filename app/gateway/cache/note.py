@@ -30,6 +30,12 @@ def note(status: Status, endpoint: str, model: str, served: Served) -> None:
         noted.status, noted.endpoint, noted.model, noted.served = status, endpoint, model, served
 
 
+def generated() -> bool:
+    """Whether the answer was made for this request, so that its times say something of the revision."""
+    noted = current_note.get()
+    return noted is None or noted.status in ("miss", "off")
+
+
 def cache_header() -> dict[str, str]:
     """The header of an answer whose first event is there."""
     noted = current_note.get()

@@ -40,7 +40,7 @@ class Shortcut:
 
     async def _find(self, digest: str) -> tuple[Rendered, Served] | None:
         model = self._models.get(digest)
-        if model is None:
+        if model is None or self._service.trials.running(model):  # then the conversation decides who answers
             return None
         try:
             served = await self._service.models.find(model)

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+OWNER = "hanlin_owner"
+"""Key of an ASGI scope: the tenant of a request that the endpoint asks itself. No header and so no client can set it."""
+
 
 @dataclass(frozen=True)
 class Caller:

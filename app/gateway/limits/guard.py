@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.gateway.limits.caller import Caller, calling
+from app.gateway.limits.caller import OWNER, Caller, calling
 from app.gateway.limits.keys import ApiKey, utc_now
 from app.gateway.limits.keys import Scope as KeyScope
 from app.gateway.limits.keystore import WatchedKeys
@@ -40,7 +40,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            caller = await self._caller(scope["path"], Headers(scope=scope))
+            caller = await self._caller(scope["path"], Headers(scope=scope)) if OWNER not in scope else Caller(scope[OWNER])
         except HanlinError as error:
             await self._refuse(error)(scope, receive, send)
             return

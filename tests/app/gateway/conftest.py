@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.gateway.http import create_app
 from app.gateway.routes import Route
 from app.gateway.service import Service
-from cluster.errors import UnavailableError
-from tests.workloads.serving.tiny_model import write_model
+from app.gateway.upstream import Batch
+from cluster.errors import RequestError, UnavailableError
+from cluster.storage import Location
+from tests.workloads.serving.tiny_model import write_tokenizer
 from workloads.serving.card import ModelCard, read_card
 from workloads.serving.engine.base import Capabilities, Chunk, Request, Stats
 
@@ -22,7 +26,7 @@ Script = Callable[[Request], list[Chunk | Exception]]
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("model") / "tiny")
+    return write_tokenizer(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +44,7 @@ class ScriptedUpstream:
     closed: int = 0
     gone: bool = False
     fingerprints: dict[str, str] = field(default_factory=dict)
+    encodes: bool = True
 
     async def card(self, app: str) -> ModelCard:
         if self.gone:
@@ -51,6 +56,17 @@ class ScriptedUpstream:
         if self.gone:
             raise UnavailableError("no replica of this model answers")
         return Stats(running=1, waiting=2, slots=4, cached_tokens=10)
+
+    async def embed(self, app: str, batch: Batch) -> list[list[float]]:
+        if not self.encodes:
+            raise RequestError("embeddings", "this model cannot do that", "ask another", param="model")
+        return [[float(len(tokens)), 0.5] for tokens in batch]
+
+    async def fill_mask(self, app: str, batch: Batch, mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        return [[[(5 + rank, 0.5 / (1 + rank)) for rank in range(top)] for _ in range(tokens.count(mask))] for tokens in batch]
+
+    async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
+        return [[("是", 0.25), ("否", 0.75)] for _ in batch]
 
     async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         self.asked.append(request)
@@ -70,10 +86,15 @@ class Endpoint:
 
     upstream: ScriptedUpstream
     service: Service
+    keep: Location | None = None
+
+    @cached_property
+    def app(self) -> FastAPI:
+        return create_app(self.service, keep=self.keep)
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(create_app(self.service), raise_app_exceptions=False)
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 return await client.request(method, path, **arguments)
 

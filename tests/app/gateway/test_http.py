@@ -72,6 +72,8 @@ def test_a_stream_gives_the_same_text_in_whole_characters(endpoint: Endpoint, ca
     assert found[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert found[-3]["choices"][0]["finish_reason"] == "length"
     assert found[-2]["choices"] == []
+    assert all(event["usage"] is None for event in found[:-2])
+    assert all("usage" not in event for event in events(endpoint.post(CHAT, messages=QUESTION, stream=True))[:-1])
     assert found[-2]["usage"]["completion_tokens"] == len(Vocabulary(card.tokenizer).encode(text, special=False))
 
 
@@ -199,7 +201,7 @@ def test_before_the_first_text_an_error_has_its_own_status(
         (CHAT, {"messages": QUESTION, "n": 0}, "n", "greater than or equal to 1"),
         (CHAT, {"messages": QUESTION, "stop": [1]}, "stop", "should be a valid string"),
         (CHAT, {"messages": QUESTION, "stream": "yes"}, "stream", "should be a valid boolean"),
-        (CHAT, {"messages": QUESTION, "tools": [{}]}, "tools", "not supported"),
+        (CHAT, {"messages": QUESTION, "tools": [{}]}, "tools", "lacks type"),
         (CHAT, {"messages": QUESTION, "presence_penalty": 1}, "presence_penalty", "not supported"),
         (CHAT, {"messages": QUESTION, "top_logprobs": 2}, "top_logprobs", "logprobs: true"),
         (CHAT, {"messages": [{"role": "tool", "content": ""}]}, "messages", "roles are system"),

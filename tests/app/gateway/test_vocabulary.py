@@ -40,6 +40,12 @@ def test_bytes_that_never_become_a_character_are_replaced_not_lost() -> None:
     assert VOCABULARY.decode((first, *after)) == "�a"
 
 
+@given(st.text(max_size=60))
+def test_no_text_has_fewer_tokens_than_its_length_allows(text: str) -> None:
+    assert VOCABULARY.fewest_tokens(len(text)) <= len(VOCABULARY.encode(text, special=False))
+    assert VOCABULARY.fewest_tokens(len("<|endoftext|>")) == 1
+
+
 def test_special_tokens_are_not_text() -> None:
     assert VOCABULARY.decode((0, *VOCABULARY.encode("桥", special=False), 2)) == "桥"
     assert VOCABULARY.token_bytes(2) == b"<|im_end|>"

@@ -17,7 +17,7 @@ class Machine:
     """A batch whose model writes, for every token, the token itself as its key."""
 
     def __init__(self) -> None:
-        self.batch, self.cache = Batch(SLOTS, CPU), SlotCache(SLOTS, CONTEXT, CPU, torch.float32)
+        self.batch, self.cache = Batch(SLOTS, CONTEXT, CPU), SlotCache(SLOTS, CONTEXT, CPU, torch.float32)
 
     def write(self, first: int, tokens: torch.Tensor, positions: torch.Tensor, length: int) -> None:
         window = self.cache.window(first, positions, length)
@@ -31,11 +31,10 @@ class Machine:
         for row, width in zip(self.batch.rows[rows], widths, strict=True):
             row.read += width
         if not self.batch.rows[rows.start].unread:
-            self.batch.start_decoding(rows)
-            self.choose(rows)
+            self.choose(self.batch.start_decoding(rows, self.cache))
 
     def decode(self) -> None:
-        tokens, positions, _ = self.batch.decode_tokens(self.cache)
+        tokens, positions, _ = self.batch.decode_tokens(self.cache, ())
         self.write(0, tokens, positions, int(positions.max()) + 1)
         rows = slice(0, self.batch.ready)
         self.batch.advance(rows)
@@ -54,7 +53,7 @@ class Machine:
             assert row.length == len(expected)
             if expected:
                 keys, _ = self.cache._layers[0]
-                assert keys[index, : row.length, 0, 0].tolist() == expected
+                assert keys[index, 0, : row.length, 0].tolist() == expected
             assert (index < self.batch.ready) == (row.unread == 0 and bool(row.generated))
 
 
@@ -75,3 +74,23 @@ def test_every_row_keeps_its_own_tokens(steps: list[tuple[str, int]]) -> None:
         elif action == "remove" and batch.rows:
             batch.remove(number % len(batch.rows), machine.cache)
         machine.check()
+
+
+def test_a_long_prompt_and_short_ones_take_turns() -> None:
+    machine, read = Machine(), []
+
+    def add(name: str, length: int) -> None:
+        prompt = tuple(range(100, 100 + length))
+        machine.batch.add(Running(Request(name, prompt, 99, Sampling(temperature=0)), quiet_stream(), prompt))
+
+    add("long", 12)
+    add("short", 1)
+    while machine.batch.ready < len(machine.batch.rows):
+        before = {row.request.id: row.read for row in machine.batch.rows}
+        machine.read_prompts(budget=3)
+        machine.check()
+        read += [row.request.id for row in machine.batch.rows if row.read > before[row.request.id]]
+        if read == ["short", "long"]:
+            add("late", 7)
+            add("latest", 2)
+    assert read == ["short", "long", "long", "latest", "long", "long", "late", "late", "late"]

@@ -19,11 +19,11 @@ def draw(logits: Tensor, seeds: list[int], temperature: float = 1.0, top_p: floa
 
 
 def test_uniform_numbers_are_uniform_and_depend_on_seed_and_draw() -> None:
-    numbers = uniforms(np.arange(4000, dtype=np.uint64), np.zeros(4000, dtype=np.int64))
+    numbers = uniforms(np.arange(4000, dtype=np.uint64), np.zeros(4000, dtype=np.int64))[:, 0]
     assert np.histogram(numbers, 10, (0, 1))[0] == pytest.approx(400, abs=90)
     assert numbers.min() >= 0
     assert numbers.max() < 1
-    stream = uniforms(np.zeros(4000, dtype=np.uint64), np.arange(4000))
+    stream = uniforms(np.zeros(500, dtype=np.uint64), np.arange(500)).flatten()
     assert np.histogram(stream, 10, (0, 1))[0] == pytest.approx(400, abs=90)
     assert abs(np.corrcoef(stream[:-1], stream[1:])[0, 1]) < 0.06
 
@@ -43,10 +43,23 @@ def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
     assert set(draw(logits, list(range(500)), top_p=0.01)) == {0}
 
 
-def test_top_p_over_a_flat_vocabulary_larger_than_the_candidates() -> None:
-    logits = torch.zeros(1000)
+def test_top_p_over_a_nearly_flat_vocabulary() -> None:
+    logits = torch.linspace(0, 1e-3, 1000)
     found = draw(logits, list(range(6000)), top_p=0.9)
     assert 800 < len(set(found)) <= 901
+    assert min(found) >= 99
+
+
+def test_what_is_left_of_a_flat_vocabulary_after_few_draws_is_sorted() -> None:
+    logits = torch.linspace(0, 1e-3, 4000)
+    assert set(draw(logits, list(range(200)), top_k=1)) == {3999}
+    assert set(draw(logits, list(range(900)), top_k=3)) == {3997, 3998, 3999}
+
+
+def test_top_p_and_top_k_keep_the_proportions() -> None:
+    logits = torch.tensor([0.4, 0.1, 0.3, 0.15, 0.05]).log()
+    found = draw(logits, list(range(8000)), top_p=0.8, top_k=3)
+    assert np.bincount(found, minlength=5) == pytest.approx(np.array([0.4, 0, 0.3, 0.15, 0]) / 0.85 * 8000, abs=160)
 
 
 def test_top_k_and_greedy() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from cluster.errors import UserError
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, Engine, EngineSettings, Request, Sampling
-from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.cache import Cache, SlotCache, Window
 from workloads.serving.engine.decoder import Decoder, HubDecoder, load_decoder
 from workloads.serving.engine.torch_engine import TorchEngine
 
@@ -26,10 +26,15 @@ class Fragile:
         self.vocabulary, self.max_context, self.parameters = decoder.vocabulary, decoder.max_context, decoder.parameters
         self.dtype, self.device = decoder.dtype, decoder.device
 
-    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
         if bool((tokens == POISON).any()):
             raise RuntimeError("poisoned")
         return self._decoder.logits(tokens, positions, picks, cache, window)
+
+    def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        if bool((tokens == POISON).any()):
+            raise RuntimeError("poisoned")
+        return self._decoder.hidden(tokens, positions, cache, window)
 
 
 async def whole(engine: Engine, request: Request) -> Chunk:

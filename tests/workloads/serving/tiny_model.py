@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
@@ -25,6 +23,16 @@ CHAT_TEMPLATE = (
     "{% else %}{{ raise_exception('roles are system, user and assistant') }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}答：{% endif %}"
 )
+TOOLS_TEMPLATE = (
+    "{% for tool in tools or [] %}{{ tool | tojson }}\n{% endfor %}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'tool' %}果：{{ message['content'] }}\n"
+    "{% elif message['role'] == 'user' %}问：{{ message['content'] }}\n"
+    "{% else %}答：{{ message['content'] }}"
+    "{% for call in message['tool_calls'] or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}\n"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}答：{% endif %}"
+)
+STOP_STRINGS = ["\n问："]
 CONTEXT = 128
 
 
@@ -49,10 +57,12 @@ def train_tokenizer() -> Tokenizer:
 
 def write_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     """A model folder as training leaves it."""
-    tokenizer = train_tokenizer()
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
     torch.manual_seed(seed)
     config = Qwen3Config(
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=train_tokenizer().get_vocab_size(),
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=4,
@@ -67,12 +77,21 @@ def write_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
         pad_token_id=0,
     )
     model = Qwen3ForCausalLM(config)
-    model.generation_config.stop_strings = ["\n问："]
+    model.generation_config.stop_strings = STOP_STRINGS
     model.save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    return write_tokenizer(folder)
+
+
+def write_tokenizer(folder: Path) -> Path:
+    """All that a gateway knows of a model, without its weights and without importing what makes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train_tokenizer().save(str(folder / "tokenizer.json"))
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    ends = folder / "generation_config.json"
+    if not ends.exists():
+        ends.write_text(json.dumps({"eos_token_id": 0, "stop_strings": STOP_STRINGS}), encoding="utf-8")
     return folder
 
 

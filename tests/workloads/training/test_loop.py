@@ -129,6 +129,21 @@ def test_a_run_that_is_resized_reads_every_row_once_and_learns_the_same(job: Job
     assert {json.loads(line)["participants"] for line in _last(job).lines(LEDGER)} == {1, 2, 3}
 
 
+@pytest.mark.parametrize("rows", [6, 7])
+def test_each_steps_loss_is_the_same_on_any_number_of_processes_but_for_rounding(tmp_path: Path, rows: int) -> None:
+    """Micro-batches of two rows: three or four of them, which two processes, or three, do not share evenly."""
+    spec = QUICK.model_copy(update={"global_batch": rows, "log_every": 1, "precision": "f32"})
+    curves = []
+    for size in (1, 2, 3):
+        store = ArtifactStore(str(tmp_path / f"{size}"))
+        job = make_job(store, make_tokens(store), make_tokenizer(store), spec)
+        run_in_threads(job, size)
+        curves.append([json.loads(line)["loss"] for line in _last(job).lines(METRICS)])
+    assert len(curves[0]) == 12
+    assert curves[1] == pytest.approx(curves[0], rel=1e-5)
+    assert curves[2] == pytest.approx(curves[0], rel=1e-5)
+
+
 def test_one_process_that_leaves_takes_all_to_a_checkpoint(job: Job) -> None:
     assert run_in_threads(job, 2, lambda rank: Meddler(leave=1)) == ["left", "left"]
     assert _last(job).state.step == 2

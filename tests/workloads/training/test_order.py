@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workloads.training.order import LedgerLine, RowOrder, StepPlan, digest_rows, first_fault, tiles
+from workloads.training.order import LedgerLine, RowOrder, digest_rows, first_fault, tiles
+from workloads.training.step_plan import StepPlan
 
 sizes = st.integers(1, 3000)
 settings.register_profile(
@@ -92,45 +93,28 @@ def test_negative_positions_are_refused() -> None:
         RowOrder(5, 0).rows(-1, 2)
 
 
-@given(st.integers(1, 64), st.integers(1, 64), st.integers(0, 50), st.integers(1, 20))
-def test_micro_batches_tile_a_step(global_batch: int, micro_batch: int, step: int, participants: int) -> None:
-    plan = StepPlan(global_batch, min(micro_batch, global_batch))
-    per_participant = [plan.micro_batches(step, each, participants) for each in range(participants)]
-    ranges = sorted(piece for pieces in per_participant for piece in pieces)
-    positions = [position for start, stop in ranges for position in range(start, stop)]
-    assert positions == list(range(*plan.positions(step)))
-    assert len(ranges) == plan.count
-    assert all(stop - start <= plan.micro_batch for start, stop in ranges)
-
-
-def test_a_micro_batch_goes_to_participant_m_mod_w() -> None:
-    plan = StepPlan(10, 3)
-    assert plan.micro_batches(2, 0, 2) == [(20, 23), (26, 29)]
-    assert plan.micro_batches(2, 1, 2) == [(23, 26), (29, 30)]
-    assert plan.micro_batches(0, 5, 6) == []  # more participants than micro-batches
-
-
-def test_impossible_plans_are_refused() -> None:
-    with pytest.raises(ValueError, match="micro-batches"):
-        StepPlan(4, 5)
-    with pytest.raises(ValueError, match="participant"):
-        StepPlan(4, 2).micro_batches(0, 2, 2)
-
-
 @settings(max_examples=60)
 @given(
     size=st.integers(1, 300),
     seed=seeds,
     global_batch=st.integers(1, 24),
     micro_batch=st.integers(1, 24),
+    growth=st.tuples(st.integers(1, 24), st.integers(0, 9)),
     runs=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 7), st.integers(0, 5), st.booleans()), max_size=8),
 )
 def test_exactly_once_whatever_is_killed_or_resized(
-    size: int, seed: int, global_batch: int, micro_batch: int, runs: list[tuple[int, int, int, bool]]
+    size: int,
+    seed: int,
+    global_batch: int,
+    micro_batch: int,
+    growth: tuple[int, int],
+    runs: list[tuple[int, int, int, bool]],
 ) -> None:
     """Runs of so many participants and steps, ended between steps or in the middle of one, each going on from the newest
     checkpoint, which may be several steps old: the committed ledger tiles, and what was read is what the order says."""
-    order, plan, ledger = RowOrder(size, seed, 16), StepPlan(global_batch, min(micro_batch, global_batch)), []
+    first, growing = growth
+    plan = StepPlan(global_batch, min(micro_batch, global_batch), min(first, global_batch), growing)
+    order, ledger = RowOrder(size, seed, 16), []
     for participants, steps, since_checkpoint, killed_within in runs:
         for step in range(len(ledger), len(ledger) + steps):
             read = [_consume(order, plan, step, each, participants) for each in range(participants)]
@@ -140,7 +124,7 @@ def test_exactly_once_whatever_is_killed_or_resized(
             ledger.append(LedgerLine(step, start, stop, f"{sum(read) % 2**64:016x}", participants))
         if killed_within:
             del ledger[max(0, len(ledger) - since_checkpoint) :]
-    assert first_fault(ledger, len(ledger) * global_batch, order) == ""
+    assert first_fault(ledger, plan.start(len(ledger)), order) == ""
     rows = np.concatenate([np.empty(0, np.int64), *(order.rows(line.start, line.stop) for line in ledger)])
     epochs = len(rows) // size
     assert np.array_equal(np.bincount(rows[: epochs * size], minlength=size), np.full(size, epochs))

@@ -7,12 +7,16 @@ from typing import cast
 from cluster.errors import UserError
 from workloads.serving.engine.base import Engine, EngineSettings
 
-ENGINES = {"torch": "workloads.serving.engine.torch_engine:TorchEngine"}
-"""Name -> `module:class`, imported when asked for; the class is called with (model folder, settings)."""
+ENGINES = {
+    "torch": "workloads.serving.engine.families:open_folder",
+    "openvino": "workloads.serving.engine.openvino.engine:OpenVinoEngine",
+}
+"""Name -> `module:callable`, imported when asked for; it is called with (folder, settings), the folder being the model's own for
+torch and that of an engine build for the others."""
 
 
 def load_engine(name: str, folder: Path, settings: EngineSettings) -> Engine:
-    """Load a Hugging Face model folder into an engine. Raises UserError for an unknown engine or an unusable model."""
+    """Load a model folder, or an engine build, into an engine. Raises UserError for an unknown engine or an unusable folder."""
     if name not in ENGINES:
         raise UserError(f"engine {name!r}", f"one of {', '.join(ENGINES)}", "change `serving.engine`")
     module, _, cls = ENGINES[name].partition(":")

@@ -13,6 +13,7 @@ from typing import Literal
 from cluster.errors import ContextLengthError, RequestError
 
 Finish = Literal["stop", "length", "cancelled", "deadline", "drained", "error"]
+Weights = Literal["f32", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,18 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must be: any JSON object, JSON of a schema (`text` is the schema), or a whole match of a regular
+    expression (`text`). An answer ends where its grammar is fulfilled, or is cut by `max_new_tokens` before."""
+
+    kind: Literal["json_object", "json_schema", "regex"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again.
+    """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again; a grammar
+    counts them as the answer's beginning.
 
     `deadline` is seconds since the epoch (0: none). A smaller `priority` is admitted first. `origin` is the id of the HTTP
     request that this one belongs to, `traceparent` its place in a trace: for logs and traces alone.
@@ -47,6 +58,7 @@ class Request:
     resume_tokens: tuple[int, ...] = ()
     origin: str = ""
     traceparent: str = ""
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once."""
+    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, and whether
+    it holds answers to a grammar."""
 
     engine: str
     max_context: int
@@ -90,11 +103,14 @@ class Capabilities:
     slots: int
     device: str
     parameters: int
+    grammars: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Counters since the start, and what is there now. `busy_seconds` is time spent in steps."""
+    """Counters since the start, and what is there now. `busy_seconds` is time spent in steps. `prompt_tokens` were computed,
+    `reused_tokens` of prompts were not, since another prompt had begun with them. Of `guessed_tokens` of answers the model
+    confirmed `confirmed_tokens`."""
 
     running: int = 0
     waiting: int = 0
@@ -107,6 +123,9 @@ class Stats:
     failed: int = 0
     cancelled: int = 0
     busy_seconds: float = 0.0
+    reused_tokens: int = 0
+    guessed_tokens: int = 0
+    confirmed_tokens: int = 0
 
     @staticmethod
     def together(parts: "Sequence[Stats]") -> "Stats":
@@ -125,13 +144,19 @@ class Unfinished:
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """`slots` requests at once of up to `max_context` tokens (0: the model's own); `threads` of the processor (0: torch's
-    default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step."""
+    default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step, `prefix_mb` the
+    megabytes (2^20 bytes) of what was read before and is kept for prompts that begin alike (0: none is kept); `weights` `int8`
+    takes less memory and time on a processor, at some loss of quality; `guess_tokens` are guessed at once, at most, of an answer
+    that runs alone (0: none)."""
 
     slots: int = 32
     max_context: int = 0
     threads: int = 0
     device: str = "auto"
-    prefill_tokens: int = 512
+    prefill_tokens: int = 256
+    prefix_mb: int = 64
+    weights: Weights = "f32"
+    guess_tokens: int = 0
 
 
 class Engine(ABC):
@@ -180,6 +205,19 @@ class Engine(ABC):
             scores.append(whole.prompt_scores)
         return scores
 
+    async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
+        """A vector per sequence. Raises RequestError where the model makes none."""
+        raise _no_head("embeddings")
+
+    async def fill_mask(self, batch: Sequence[Sequence[int]], mask: int, top: int) -> list[list[list[tuple[int, float]]]]:
+        """For each sequence and each `mask` in it the `top` likeliest tokens with their probabilities, best first. Raises
+        RequestError where the model was not trained to."""
+        raise _no_head("fill-mask")
+
+    async def classify(self, batch: Sequence[Sequence[int]]) -> list[list[tuple[str, float]]]:
+        """For each sequence the labels with their probabilities. Raises RequestError where the model has no labels."""
+        raise _no_head("classify")
+
     def check(self, request: Request) -> None:
         """Refuse what this engine cannot run. Raises RequestError or ContextLengthError."""
         length, limit = len(request.token_ids) + len(request.resume_tokens), self.capabilities.max_context
@@ -192,6 +230,13 @@ class Engine(ABC):
                 "shorten the prompt",
                 param="prompt",
             )
+        if request.grammar and not self.capabilities.grammars:
+            raise RequestError(
+                f"a grammar, which the engine {self.capabilities.engine} does not hold to",
+                "requests without one",
+                "serve this model with the engine torch",
+                param="response_format",
+            )
         tokens = request.token_ids + request.resume_tokens
         if min(tokens) < 0 or max(tokens) >= self.capabilities.vocabulary:
             raise RequestError(
@@ -200,3 +245,7 @@ class Engine(ABC):
                 "tokenize with this model's tokenizer",
                 param="prompt",
             )
+
+
+def _no_head(task: str) -> RequestError:
+    return RequestError(task, "this model cannot do that", "ask a model that was trained for it", param="model")

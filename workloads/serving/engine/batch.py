@@ -4,15 +4,21 @@ Rows 0 to `ready` decode, the rows after them still read their prompt; a row tha
 groups stay without gaps. Not for the model or the thread (torch_engine.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from cluster.errors import RequestError
 from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
 from workloads.serving.engine.cache import SlotCache, Window
 from workloads.serving.engine.delivery import Stream
+from workloads.serving.engine.grammar import Constraint, masked
+from workloads.serving.engine.guesses import Guesses
 from workloads.serving.engine.sampling import sample, uniforms
 
 
@@ -23,14 +29,21 @@ class Running:
     request: Request
     stream: Stream
     prompt: tuple[int, ...]
+    constraint: Constraint | None = None
     generated: list[int] = field(default_factory=list)
     prompt_scores: list[TokenScore] = field(default_factory=list)
     read: int = 0
+    guesses: Guesses | None = None
 
     @property
     def length(self) -> int:
         """Tokens in the cache: what was read of the prompt, and all generated but the newest."""
         return self.read + max(len(self.generated) - 1, 0)
+
+    @property
+    def cached(self) -> tuple[int, ...]:
+        """The tokens in the cache."""
+        return (self.prompt[: self.read] + tuple(self.generated))[: self.length]
 
     @property
     def unread(self) -> int:
@@ -40,22 +53,29 @@ class Running:
         """Take a sampled token; what to tell of it."""
         request = self.request
         prompt_scores, self.prompt_scores = tuple(self.prompt_scores), []
-        if token in request.stop_token_ids:
+        if token in request.stop_token_ids or (self.constraint is not None and self.constraint.over):
             return Chunk(prompt_scores=prompt_scores, finish="stop")
+        try:
+            whole = self.constraint is not None and self.constraint.take(token)
+        except RequestError as error:
+            return Chunk(prompt_scores=prompt_scores, finish="error", error=str(error))
         self.generated.append(token)
+        if self.guesses is not None:
+            self.guesses.add((token,))
         full = len(self.generated) + len(request.resume_tokens) >= request.max_new_tokens
         full = full or len(self.prompt) + len(self.generated) >= max_context
-        finish: Finish | None = "length" if full else None
+        finish: Finish | None = "stop" if whole else "length" if full else None
         return Chunk((token,), (score,) if score else (), prompt_scores, finish)
 
 
 class Batch:
     """Up to `slots` rows."""
 
-    def __init__(self, slots: int, device: torch.device) -> None:
+    def __init__(self, slots: int, max_context: int, device: torch.device) -> None:
         self.rows: list[Running] = []
         self.ready = 0
-        self.slots = slots
+        self.slots, self._max_context = slots, max_context
+        self._others_turn = False
         self._device = device
         self._tokens = torch.zeros(slots, dtype=torch.long, device=device)
         self._positions = torch.zeros(slots, dtype=torch.long, device=device)
@@ -95,12 +115,20 @@ class Batch:
     def unread(self, budget: int) -> slice:
         """The rows whose prompts are read next: as many neighbours as fit padded into `budget` tokens, at least one.
 
-        A prompt longer than the budget is read alone, `budget` tokens at a time.
+        A prompt longer than the budget is read `budget` tokens at a time; every other time the shortest of those that wait
+        has the turn, so that neither keeps the other out.
         """
-        first, width, end = self.ready, 0, self.ready
+        waiting = range(self.ready, len(self.rows))
+        first = max(waiting, key=lambda row: self.rows[row].read)
+        others = [row for row in waiting if row != first]
+        if others and self.rows[first].unread > budget:
+            self._others_turn = not self._others_turn
+            if self._others_turn:
+                first = min(others, key=lambda row: self.rows[row].unread)
+        width, read, end = 0, 0, first
         for running in self.rows[first:]:
-            width = max(width, running.unread)
-            if end > first and width * (end - first + 1) > budget:
+            width, read = max(width, running.unread), max(read, running.read)
+            if end > first and (width * (end - first + 1) > budget or read + width > self._max_context):
                 break
             end += 1
         return slice(first, end)
@@ -115,14 +143,32 @@ class Batch:
         starts = torch.tensor([row.read for row in self.rows[rows]], device=self._device)
         return tokens, starts[:, None] + torch.arange(width, device=self._device), widths
 
-    def decode_tokens(self, cache: SlotCache) -> tuple[Tensor, Tensor, Window]:
-        """The newest token of each decoding row, its position, and the window over them."""
-        positions = self._positions[: self.ready, None]
-        length = 1 + max(row.length for row in self.rows[: self.ready])
-        return self._tokens[: self.ready, None], positions, cache.window(0, positions, length)
+    def guess(self, limit: int) -> list[int]:
+        """The next tokens of the only row that decodes, as far as it may still go and not more than `limit`; none where
+        several do: their passes are full enough."""
+        if not limit or self.ready != 1:
+            return []
+        row = self.rows[0]
+        if row.guesses is None:
+            row.guesses = Guesses((*row.prompt, *row.generated))
+        left = row.request.max_new_tokens - len(row.request.resume_tokens) - len(row.generated)
+        return row.guesses.guess(min(limit, left - 1, self._max_context - row.length - 1))
+
+    def decode_tokens(self, cache: SlotCache, guess: Sequence[int]) -> tuple[Tensor, Tensor, Window]:
+        """The newest token of each decoding row and, of the only one, those guessed after it; their positions, both [rows,
+        width], and the window over them."""
+        tokens, positions = self._tokens[: self.ready, None], self._positions[: self.ready, None]
+        if guess:
+            tokens = torch.cat([tokens, torch.tensor([guess], device=self._device)], dim=1)
+            positions = positions + torch.arange(tokens.shape[1], device=self._device)
+        length = tokens.shape[1] + max(row.length for row in self.rows[: self.ready])
+        return tokens, positions, cache.window(0, positions, length)
 
     def choose(self, rows: slice, logits: Tensor) -> Tensor:
-        """Sample one token for each of these rows and set them up to be decoded next."""
+        """Sample one token for each of these rows, as their grammars allow, and set them up to be decoded next."""
+        constraints = {i: row.constraint for i, row in enumerate(self.rows[rows]) if row.constraint is not None}
+        if constraints:
+            logits = masked(logits, constraints)
         if self._any_drawn:
             numbers = torch.from_numpy(uniforms(self._seeds[rows], self._draws[rows])).to(self._device)
             ids = sample(logits, self._temperature[rows], self._top_p[rows], self._top_k[rows], numbers)
@@ -136,11 +182,14 @@ class Batch:
         """These decoding rows have one token more in the cache."""
         self._positions[rows] += 1
 
-    def start_decoding(self, rows: slice) -> None:
-        """The next rows have read their prompts."""
-        for index in range(rows.start, rows.stop):
-            self._positions[index] = self.rows[index].read
-        self.ready = rows.stop
+    def start_decoding(self, rows: slice, cache: SlotCache) -> slice:
+        """These rows have read their prompts: they join those that decode. Where they are now."""
+        joined = slice(self.ready, self.ready + rows.stop - rows.start)
+        for target, source in zip(range(joined.start, joined.stop), range(rows.start, rows.stop), strict=True):
+            self._swap(source, target, cache)
+            self._positions[target] = self.rows[target].read
+        self.ready = joined.stop
+        return joined
 
     def _look(self) -> None:
         self._any_drawn = any(row.request.sampling.temperature > 0 for row in self.rows)
@@ -150,6 +199,19 @@ class Batch:
             return
         self.rows[target] = self.rows[source]
         cache.move(source, target, self.rows[source].length)
-        for numbers in (self._tokens, self._positions, self._temperature, self._top_p, self._top_k):
-            numbers[target] = numbers[source].clone()
-        self._seeds[target], self._draws[target] = self._seeds[source], self._draws[source]
+        for numbers in self._numbers:
+            numbers[target] = numbers[source]
+
+    def _swap(self, one: int, other: int, cache: SlotCache) -> None:
+        if one == other:
+            return
+        cache.swap(one, self.rows[one].length, other, self.rows[other].length)
+        self.rows[one], self.rows[other] = self.rows[other], self.rows[one]
+        for numbers in self._numbers:
+            numbers[[one, other]] = numbers[[other, one]]
+
+    @property
+    def _numbers(self) -> tuple[Tensor | NDArray[Any], ...]:
+        """What is kept of every row."""
+        held = (self._tokens, self._positions, self._temperature, self._top_p, self._top_k)
+        return (*held, self._seeds, self._draws)

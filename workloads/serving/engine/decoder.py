@@ -14,7 +14,9 @@ from torch import Tensor
 
 from cluster.errors import UserError
 from workloads.models.cache import cache_name
-from workloads.serving.engine.cache import SlotCache, Window
+from workloads.serving.engine.base import Weights
+from workloads.serving.engine.cache import Cache, Window
+from workloads.serving.engine.int8 import quantize_linears
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,25 +30,31 @@ class Decoder(Protocol):
     dtype: torch.dtype
     device: torch.device
 
-    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
         """Logits [picks, vocabulary] for tokens and positions [rows, width]; `picks` are flat indices into them."""
 
+    def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        """The last layer's states after the last norm, [rows, width, hidden size]."""
 
-def load_decoder(folder: Path, device: torch.device) -> Decoder:
+
+def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32") -> Decoder:
     """The fastest decoder that this model has here. Reads safetensors only.
 
-    Raises UserError where the folder holds no model that can be served.
+    Raises UserError where the folder holds no model that can be served, or not with these weights.
     """
+    if weights == "int8" and device.type != "cpu":
+        raise UserError(f"int8 weights on {device.type}", "int8 on a processor", "set serving.weights to f32")
     from workloads.serving.engine.fused import FusedDecoder, can_fuse
 
-    config = _read_config(folder)
+    config = read_config(folder)
     if can_fuse(config):
-        return FusedDecoder(folder, config, device)
+        return FusedDecoder(folder, config, device, weights)
     _LOG.info("decoder_generic architectures=%s", config.get("architectures"))
-    return HubDecoder(folder, config, device)
+    return HubDecoder(folder, config, device, weights)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a folder with weights. Raises UserError where there is none."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -63,7 +71,7 @@ class _CacheView:
 
     is_compileable = False
 
-    def __init__(self, cache: SlotCache, window: Window) -> None:
+    def __init__(self, cache: Cache, window: Window) -> None:
         self._cache, self._window = cache, window
 
     def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: object, **__: object) -> tuple[Tensor, Tensor]:
@@ -76,7 +84,7 @@ class _CacheView:
 class HubDecoder:
     """Through `transformers` itself: the reference for every other decoder."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device, weights: Weights = "f32") -> None:
         from transformers import AutoModelForCausalLM
 
         if "sliding_attention" in (config.get("layer_types") or []):
@@ -95,18 +103,27 @@ class HubDecoder:
         text = model.config.get_text_config()
         self.vocabulary, self.max_context = int(text.vocab_size), int(text.max_position_embeddings)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        if weights == "int8":
+            quantize_linears(self._model)
 
-    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: SlotCache, window: Window) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
         width = tokens.shape[1]
         rows, columns = picks // width, picks % width
         kept: Tensor = columns.unique()  # type: ignore[no-untyped-call]
-        output = self._model(
+        output = self._run(self._model, tokens, positions, cache, window, logits_to_keep=kept)
+        logits: Tensor = output.logits
+        return logits[rows, torch.searchsorted(kept, columns)]
+
+    def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
+        states: Tensor = self._run(self._model.base_model, tokens, positions, cache, window).last_hidden_state
+        return states
+
+    def _run(self, model: Any, tokens: Tensor, positions: Tensor, cache: Cache, window: Window, **more: Any) -> Any:
+        return model(
             input_ids=tokens,
             position_ids=positions,
             attention_mask=window.mask,
             **{self._cache_name: _CacheView(cache, window)},
             use_cache=True,
-            logits_to_keep=kept,
+            **more,
         )
-        logits: Tensor = output.logits
-        return logits[rows, torch.searchsorted(kept, columns)]

@@ -138,6 +138,5 @@ class ShardedStep:
         for weight in self._optimizer.parameters:
             if weight.grad is not None:
                 local(weight.grad).mul_(scale / tokens)
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+        self._optimizer.set_rate(learning_rate)
         self._optimizer.step()

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from cluster.errors import ResourceError
 from workloads.models.size import ModelCost, describe, readable_bytes
 from workloads.models.spec import ModelSpec
-from workloads.training.fit import require_fit
+from workloads.training.fit import require_fit, training_cost
 from workloads.training.planning.law import GOOD_EPOCHS, PUBLISHED, Expectation, FittedLaw, worth
 from workloads.training.planning.machine import Machine
 from workloads.training.planning.rules import batch_rows, learning_rate, warmup_steps
 from workloads.training.planning.shapes import label
+from workloads.training.spec import TrainingSpec
 
 TOGETHER = 0.9  # of its speed alone that a machine keeps among others, exchange of gradients included
 _ALIKE = 1.002  # losses this near: the smaller model, which costs less to serve
@@ -133,16 +134,6 @@ def propose(model: ModelSpec, text: Text, budget: Budget, machine: Machine, law:
     return settle(model, tokens, text, budget, machine, law, learning=None)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a recipe has set already."""
-
-    global_batch: int
-    micro_batch: int
-    learning_rate: float
-    warmup_steps: int
-
-
 def settle(
     model: ModelSpec,
     tokens: int,
@@ -150,13 +141,14 @@ def settle(
     budget: Budget,
     machine: Machine,
     law: FittedLaw | None,
-    learning: Settings | None,
+    learning: TrainingSpec | None,
 ) -> Proposal:
-    """A training of this shape and length, with the settings given or those of the rules."""
+    """A training of this shape and length, with the settings given or those of the rules. With settings, `tokens` are those of whole rows."""
     smallest = describe(model, text.vocabulary, text.sequence_length, 1)
     batch = learning.global_batch if learning else batch_rows(tokens, text.sequence_length)
-    steps = max(1, round(tokens / (batch * (text.sequence_length - 1))))
-    micro = learning.micro_batch if learning else largest_micro_batch(model, text, batch, machine.memory_bytes)
+    rows = tokens / (text.sequence_length - 1)
+    steps = max(1, learning.plan.steps_for(round(rows)) if learning else round(rows / batch))
+    micro = learning.plan.micro_batch if learning else largest_micro_batch(model, text, batch, machine.memory_bytes)
     machines = min(budget.count(), -(-batch // micro))
     speed = machine.flops_per_second * machines * (TOGETHER if machines > 1 else 1.0)
     flops = float(tokens) * smallest.training_flops_per_token
@@ -166,7 +158,7 @@ def settle(
     price = None if budget.price_per_hour is None else budget.price_per_hour * hours * machines
     return Proposal(
         model=model,
-        cost=describe(model, text.vocabulary, text.sequence_length, micro),
+        cost=training_cost(learning or TrainingSpec(), model, text.vocabulary, text.sequence_length, micro),
         tokens=tokens,
         epochs=tokens / text.tokens,
         global_batch=batch,
@@ -206,10 +198,10 @@ def _reason_against(cost: ModelCost, text: Text, budget: Budget, machine: Machin
     return ""
 
 
-def require_room(proposal: Proposal, machine: Machine, text: Text) -> None:
+def require_room(proposal: Proposal, spec: TrainingSpec, machine: Machine, text: Text) -> None:
     """Raises ResourceError where a worker of this machine cannot hold the training, and says what would fit."""
     require_fit(
-        lambda rows: describe(proposal.model, text.vocabulary, text.sequence_length, rows),
+        lambda rows: training_cost(spec, proposal.model, text.vocabulary, text.sequence_length, rows),
         proposal.micro_batch,
         machine.memory_bytes,
         machine.name,

@@ -7,6 +7,7 @@ from cluster.errors import UserError
 from cluster.manifest import Json
 from workloads.models.size import ModelCost, describe
 from workloads.models.spec import ModelSpec
+from workloads.training.growth import GrowthSpec
 from workloads.training.job import TokenCounts
 from workloads.training.planning.rules import batch_rows, learning_rate, warmup_steps
 from workloads.training.planning.shapes import of_width
@@ -75,6 +76,8 @@ def rung(model: ModelSpec, tokens: int, counts: TokenCounts, base: TrainingSpec)
         "stop_when_flat": None,
         "global_batch": batch,
         "micro_batch": micro,
+        "base_width": None,
+        "growth": GrowthSpec().to_json(),
         "learning_rate": learning_rate(cost.body_parameters, tokens),
         "warmup_steps": warmup_steps(steps),
         "evaluate_every": steps,

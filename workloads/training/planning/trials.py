@@ -27,12 +27,12 @@ class Trial:
 
     @property
     def rows(self) -> int:
-        return (self.training.steps or 0) * self.training.global_batch
+        return self.training.plan.start(self.training.steps or 0)
 
 
 def trial_rows(tune: TuneSpec, base: TrainingSpec, counts: TokenCounts) -> int:
     """Rows of a whole trial, at most one pass over the text."""
-    whole = base.steps * base.global_batch if base.steps is not None else base.epochs * counts.rows_train
+    whole = base.plan.start(base.steps) if base.steps is not None else base.epochs * counts.rows_train
     return max(1, min(counts.rows_train, round(tune.share * whole)))
 
 
@@ -73,8 +73,8 @@ def draw(dimension: Dimension, generator: random.Random, whole: bool) -> Json:
 
 def _training(base: TrainingSpec, values: dict[str, Json], rows: int, counts: TokenCounts) -> TrainingSpec:
     settings = {**base.to_json(), **values, "workers": 1, "min_workers": None}
-    batch = TrainingSpec.model_validate(settings).global_batch
-    steps = max(1, round(rows / batch))
+    plan = TrainingSpec.model_validate(settings).plan
+    steps = max(1, plan.steps_for(rows - plan.global_batch // 2))
     settings |= {
         "steps": steps,
         "minutes": None,

@@ -7,11 +7,12 @@ import pytest
 from cluster.errors import ResourceError
 from workloads.models.size import count_parameters, describe
 from workloads.models.spec import PRESETS, ModelSpec, preset_shape
-from workloads.training.planning.choose import Budget, Settings, Text, choose, largest_micro_batch, require_room, settle
+from workloads.training.planning.choose import Budget, Text, choose, largest_micro_batch, require_room, settle
 from workloads.training.planning.law import PUBLISHED, FittedLaw
 from workloads.training.planning.machine import Machine, gpu
 from workloads.training.planning.rules import batch_rows, learning_rate
 from workloads.training.planning.shapes import candidates, label, of_width
+from workloads.training.spec import TrainingSpec
 
 TEXT = Text(tokens=2_000_000_000, vocabulary=32_000, sequence_length=1024, per_character=0.6)
 LAW = FittedLaw(PUBLISHED, (replace(PUBLISHED, floor=1.7), PUBLISHED, replace(PUBLISHED, floor=1.9)), 0.01)
@@ -62,13 +63,13 @@ def test_what_no_memory_holds_is_refused() -> None:
 
 def test_a_recipe_that_cannot_fit_is_refused_and_told_what_would() -> None:
     machine = Machine("this machine", 1e10, 8 << 30, "made up")
-    settings = Settings(global_batch=256, micro_batch=64, learning_rate=1e-3, warmup_steps=10)
+    settings = TrainingSpec(global_batch=256, micro_batch=64, learning_rate=1e-3, warmup_steps=10)
     own = settle(ModelSpec(preset="124M"), 10**6, TEXT, Budget(), machine, None, settings)
     with pytest.raises(ResourceError, match=r"this machine has 8 GiB; set `training.micro_batch: \d+`"):
-        require_room(own, machine, TEXT)
+        require_room(own, settings, machine, TEXT)
     large = settle(ModelSpec(preset="1.7B"), 10**6, TEXT, Budget(), machine, None, settings)
     with pytest.raises(ResourceError, match=r"smaller `model\.preset`"):
-        require_room(large, machine, TEXT)
+        require_room(large, settings, machine, TEXT)
 
 
 def test_rows_at_once_are_halved_until_they_fit() -> None:

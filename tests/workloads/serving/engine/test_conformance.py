@@ -1,4 +1,4 @@
-"""What every engine must do, whatever computes it. A new engine joins by its name in `ENGINES`."""
+"""What every engine must do, whatever computes it. A new engine joins by its name in `ENGINES`, with its folder in `built`."""
 
 import asyncio
 import time
@@ -21,8 +21,15 @@ Scenario = Callable[[], Coroutine[Any, Any, Any]]
 
 
 @pytest.fixture(params=list(ENGINES))
-def engine(request: pytest.FixtureRequest, tiny_folder: Path) -> Iterator[Engine]:
-    loaded = load_engine(request.param, tiny_folder, EngineSettings(slots=4, threads=1, prefill_tokens=32))
+def built(request: pytest.FixtureRequest) -> tuple[str, Path]:
+    """An engine's name and the folder it loads: the model's own, or what is built from it, in 32 bits so as to be compared."""
+    folder: Path = request.getfixturevalue({"torch": "tiny_folder", "openvino": "tiny_build"}[request.param])
+    return request.param, folder
+
+
+@pytest.fixture
+def engine(built: tuple[str, Path]) -> Iterator[Engine]:
+    loaded = load_engine(*built, EngineSettings(slots=4, threads=1, prefill_tokens=32))
     yield loaded
     loaded.close()
 
@@ -235,15 +242,14 @@ def test_the_smaller_priority_is_admitted_first(engine: Engine) -> None:
     assert asyncio.run(run()) == ["high", "low"]
 
 
-def test_closing_ends_what_is_on_the_way(tiny_folder: Path) -> None:
-    for name in ENGINES:
-        engine = load_engine(name, tiny_folder, EngineSettings(slots=2, threads=1))
+def test_closing_ends_what_is_on_the_way(built: tuple[str, Path]) -> None:
+    engine = load_engine(*built, EngineSettings(slots=2, threads=1))
 
-        async def run(engine: Engine = engine) -> Chunk:
-            answer = asyncio.create_task(whole(engine, ask(PROMPTS[0], 100)))
-            await until(lambda: engine.stats().generated_tokens > 1)
-            await asyncio.to_thread(engine.close)
-            return await answer
+    async def run() -> Chunk:
+        answer = asyncio.create_task(whole(engine, ask(PROMPTS[0], 100)))
+        await until(lambda: engine.stats().generated_tokens > 1)
+        await asyncio.to_thread(engine.close)
+        return await answer
 
-        assert asyncio.run(run()).finish == "cancelled"
-        assert not engine.alive
+    assert asyncio.run(run()).finish == "cancelled"
+    assert not engine.alive

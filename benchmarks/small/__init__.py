@@ -1,0 +1,1 @@
+"""Small trainings on the rows of a tokens artifact, for comparing settings."""

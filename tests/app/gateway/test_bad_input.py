@@ -1,0 +1,179 @@
+"""Whatever a client sends: a status that fits, OpenAI's error body, nothing of ours in it, and the next request is answered."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.gateway.reading import MAX_BODY
+from tests.app.gateway.conftest import Endpoint
+from tests.app.gateway.test_http import CHAT, COMPLETIONS, QUESTION
+
+PATHS = [
+    CHAT,
+    COMPLETIONS,
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/fill-mask",
+    "/v1/classify",
+    "/v1/score",
+    "/v1/tokenize",
+    "/v1/detokenize",
+]
+FIELDS = [
+    "messages",
+    "prompt",
+    "input",
+    "tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "seed",
+    "n",
+    "stop",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "logprobs",
+    "top_logprobs",
+    "echo",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "text",
+    "instructions",
+    "include",
+    "metadata",
+    "encoding_format",
+    "user",
+    "logit_bias",
+]
+GOOD: dict[str, Any] = {"model": "tiny", "messages": QUESTION, "prompt": "桥", "input": "桥", "tokens": [5]}
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None), max_size=8)
+    | st.just("\ud800"),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def sound(response: httpx.Response) -> None:
+    """An answer, or a client's error that tells nothing of the inside."""
+    assert response.status_code in (200, 400, 404, 413), response.text
+    if response.status_code != 200:
+        error = json.loads(response.content)["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert "\n" not in error["message"]
+        assert not any(word in error["message"] for word in ("Traceback", "site-packages", ".py", "object at 0x"))
+
+
+def send(endpoint: Endpoint, path: str, content: bytes) -> httpx.Response:
+    return endpoint.request("POST", path, content=content, headers={"content-type": "application/json"})
+
+
+@EXAMPLES
+@given(st.sampled_from(PATHS), st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3))
+def test_fields_of_any_type(endpoint: Endpoint, path: str, changes: dict[str, Any]) -> None:
+    sound(send(endpoint, path, json.dumps(GOOD | changes).encode()))
+
+
+@EXAMPLES
+@given(st.sampled_from(PATHS), st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_bodies_of_any_bytes(endpoint: Endpoint, path: str, content: bytes) -> None:
+    response = send(endpoint, path, content)
+    sound(response)
+    assert response.status_code != 200
+
+
+@EXAMPLES
+@given(st.sampled_from(PATHS), st.data())
+def test_bodies_that_were_damaged(endpoint: Endpoint, path: str, data: st.DataObject) -> None:
+    whole = json.dumps(GOOD, ensure_ascii=False).encode()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    sound(send(endpoint, path, whole[:place] + data.draw(st.binary(max_size=3)) + whole[place + 1 :]))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("field", ["messages", "input", "prompt", "tools", "logit_bias"])
+@pytest.mark.parametrize("depth", [200, 1020, 100_000])
+def test_deep_nesting(endpoint: Endpoint, path: str, field: str, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    sound(send(endpoint, path, f'{{"model": "tiny", "prompt": "a", "tokens": [5], "{field}": {deep}}}'.encode()))
+
+
+@pytest.mark.parametrize("depth", [5, 50, 120, 500])
+def test_a_deep_schema_and_deep_tools(endpoint: Endpoint, depth: int) -> None:
+    deep: str = '{"type": "object", "properties": {"a": ' * depth + "{}" + "}}" * depth
+    wanted = f'{{"type": "json_schema", "json_schema": {{"name": "a", "schema": {deep}}}}}'
+    sound(send(endpoint, COMPLETIONS, f'{{"model": "tiny", "prompt": "a", "response_format": {wanted}}}'.encode()))
+    tool = f'{{"type": "function", "function": {{"name": "a", "parameters": {deep}}}}}'
+    body = f'{{"model": "tiny", "messages": [{{"role": "user", "content": "a"}}], "tools": [{tool}]}}'
+    sound(send(endpoint, CHAT, body.encode()))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_numbers_beyond_measure(endpoint: Endpoint, path: str) -> None:
+    for number in ("1e999", "-1e999", "NaN", "9" * 5000, "1" + "0" * 400, "-0", "1e-999"):
+        for field in ("temperature", "seed", "max_tokens", "top_logprobs", "tokens", "input"):
+            sound(send(endpoint, path, f'{{"model": "tiny", "prompt": "a", "messages": [], "{field}": {number}}}'.encode()))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_huge_text_is_refused_as_too_long(endpoint: Endpoint, path: str) -> None:
+    text = "桥" * 300_000
+    field = {CHAT: "messages", COMPLETIONS: "prompt", "/v1/tokenize": "prompt", "/v1/detokenize": "tokens"}.get(path, "input")
+    said: Any = {"messages": [{"role": "user", "content": text}], "tokens": [5] * 300_000}.get(field, text)
+    response = endpoint.post(path, **{field: said})
+    sound(response)
+    if path not in ("/v1/tokenize", "/v1/detokenize", "/v1/fill-mask"):
+        assert response.json()["error"]["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/v1/feedback", "/v1/batches"])
+def test_a_body_beyond_the_limit_is_413(endpoint: Endpoint, path: str, tmp_path: Any) -> None:
+    from cluster.storage import locate
+
+    endpoint.keep = locate(str(tmp_path))
+    response = send(endpoint, path, b" " * (MAX_BODY + 1))
+    assert response.status_code == 413
+    sound(response)
+
+
+def test_a_body_that_never_says_how_long_it_is_ends_at_the_limit(endpoint: Endpoint) -> None:
+    sent = 0
+
+    async def blocks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(1000):
+            sent += 1 << 20
+            yield b" " * (1 << 20)
+
+    response = endpoint.request("POST", CHAT, content=blocks(), headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    sound(response)
+    assert sent <= MAX_BODY + (2 << 20)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", "", "application/json; charset=gbk"])
+def test_content_of_another_type(endpoint: Endpoint, kind: str) -> None:
+    body = json.dumps({"model": "tiny", "messages": QUESTION}).encode()
+    sound(endpoint.request("POST", CHAT, content=body, headers={"content-type": kind} if kind else {}))
+
+
+def test_model_names_of_any_kind(endpoint: Endpoint) -> None:
+    for name in ("", "@7", "tiny@9", "../tiny", "tiny\x00", "\ud800", "x" * 100_000, "😀"):
+        response = send(endpoint, CHAT, json.dumps({"model": name, "messages": QUESTION}).encode())
+        sound(response)
+        assert response.status_code in (400, 404)
+        assert len(response.content) < 2000

@@ -1,0 +1,137 @@
+"""What Ray Serve says of its replicas, in our words: lost, full, none there, or the engine's own error."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.serve._private.common import DeploymentID
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RequestCancelledError
+
+from app.gateway.upstream import ServeUpstream
+from cluster.errors import ContextLengthError, HanlinError, OverloadedError, RequestError, UnavailableError
+from workloads.serving.engine.base import Chunk, Request
+
+TAKEN, WHOLE = Chunk(), [Chunk((1,)), Chunk((2,)), Chunk((3,), finish="length")]
+CANCELLED = grpc.aio.AioRpcError(grpc.StatusCode.CANCELLED, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+
+@dataclass
+class Stream:
+    """A response of Serve's: chunks, then perhaps an error; None waits for ever."""
+
+    steps: list[Any]
+    cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self._chunks = self._run()
+
+    async def _run(self) -> AsyncGenerator[Chunk, None]:
+        for step in self.steps:
+            if step is None:
+                await asyncio.Event().wait()
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+    def __aiter__(self) -> AsyncGenerator[Chunk, None]:
+        return self._chunks
+
+    async def __anext__(self) -> Chunk:
+        return await anext(self._chunks)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class Handle:
+    """Serve's handle of a deployment whose replicas answer as `streams` say, one after the other."""
+
+    streams: list[Stream]
+    asked: list[Request] = field(default_factory=list)
+
+    def options(self, **_: Any) -> "Handle":
+        return self
+
+    @property
+    def generate(self) -> "Handle":
+        return self
+
+    def remote(self, request: Request, pause: float) -> Stream:
+        self.asked.append(request)
+        return self.streams[len(self.asked) - 1]
+
+
+def task_error(cause: Exception) -> RayTaskError:
+    """What Serve raises for an exception of the replica's own code."""
+    error: RayTaskError = RayTaskError("generate", "", cause).as_instanceof_cause()
+    return error
+
+
+def ask(*steps: list[Any], deadline: float = 0.0, accept_seconds: float = 5.0) -> tuple[Chunk, Handle]:
+    upstream, handle = ServeUpstream(accept_seconds, sleeps=False), Handle([Stream(each) for each in steps])
+    upstream._handles["app"] = handle
+
+    async def run() -> Chunk:
+        whole = Chunk()
+        async for chunk in upstream.generate("app", Request("r", (9,), 3, deadline=deadline), 0.0):
+            whole = whole.then(chunk)
+        return whole
+
+    return asyncio.run(run()), handle
+
+
+LOSSES: dict[str, list[Any]] = {
+    "killed": [TAKEN, *WHOLE[:2], ActorUnavailableError("gone", b"\0" * 16)],
+    "known to be dead": [TAKEN, *WHOLE[:2], ActorDiedError()],
+    "before its first word": [ActorDiedError()],
+    "ended by Serve in mid-stream": [TAKEN, *WHOLE[:2], CANCELLED],
+    "cancelled by Serve": [TAKEN, WHOLE[0], RequestCancelledError("r")],
+    "drained": [TAKEN, WHOLE[0], Chunk(finish="drained")],
+    "engine closed": [TAKEN, WHOLE[0], Chunk(finish="cancelled")],
+    "engine's thread ended": [TAKEN, WHOLE[0], Chunk(finish="error")],
+    "engine takes no more": [TAKEN, task_error(UnavailableError("this replica takes no more requests"))],
+    "ends without an end": [TAKEN, *WHOLE[:2]],
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_lost_replica_is_followed_by_another(loss: str) -> None:
+    steps = LOSSES[loss]
+    come = sum(len(each.token_ids) for each in steps if isinstance(each, Chunk) and each.finish is None)
+    whole, handle = ask(steps, [TAKEN, *WHOLE[come:]])
+    assert whole == Chunk((1, 2, 3), finish="length")
+    assert handle.asked[1].resume_tokens == (1, 2, 3)[:come]
+    assert not handle.streams[1].cancelled
+
+
+ENDS: list[tuple[list[Any], type[HanlinError]]] = [
+    ([BackPressureError(num_queued_requests=1, max_queued_requests=1)], OverloadedError),
+    ([DeploymentUnavailableError(DeploymentID("replica", "app"))], UnavailableError),
+    ([None], UnavailableError),
+    ([TAKEN, task_error(ContextLengthError("long"))], ContextLengthError),
+    ([TAKEN, WHOLE[0], task_error(RequestError("bad"))], RequestError),
+]
+
+
+@pytest.mark.parametrize(("steps", "error"), ENDS)
+def test_what_is_no_loss_ends_the_answer(steps: list[Any], error: type[HanlinError]) -> None:
+    with pytest.raises(error):
+        ask(steps, accept_seconds=0.05)
+
+
+def test_a_replica_has_no_longer_to_take_a_request_than_the_request_has_left() -> None:
+    began = time.monotonic()
+    with pytest.raises(UnavailableError):
+        ask([None], deadline=time.time() + 0.05, accept_seconds=60)
+    assert time.monotonic() - began < 30
+
+
+def test_an_error_of_the_engine_is_passed_on() -> None:
+    whole, _ = ask([TAKEN, WHOLE[0], Chunk(finish="error", error="out of memory")])
+    assert (whole.finish, whole.error) == ("error", "out of memory")

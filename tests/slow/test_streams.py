@@ -1,0 +1,153 @@
+"""32 streams over two replicas while replicas die by kill -9: none is cut in silence, and what is said stays the same."""
+
+import asyncio
+import json
+import os
+import signal
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
+from cluster.artifacts import ArtifactStore
+from cluster.session import Session
+from tests.slow.conftest import Seen
+from tests.workloads.serving.tiny_model import commit_model, write_model
+from workloads.serving.deploy import deploy_revision, free_port, stop_serving
+from workloads.serving.spec import ServingSpec
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+STREAMS, TOKENS, CONTEXT = 32, 400, 1000
+REVISION = uuid.uuid4().hex[:8]  # in the names of the processes, so that none but ours can be hit
+
+
+@dataclass
+class Answer:
+    """What one client got: the text, when each event came, and how it ended: [DONE], an error's code, or nothing."""
+
+    text: str = ""
+    times: list[float] = field(default_factory=list)
+    end: str = ""
+
+    @property
+    def longest_pause(self) -> float:
+        return max(later - sooner for sooner, later in zip(self.times, self.times[1:], strict=False))
+
+
+@pytest.fixture(scope="module")
+def url(ray_session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("streams")
+    model = commit_model(ArtifactStore(str(folder / "store")), write_model(folder / "tiny", 1, CONTEXT), "1")
+    spec = ServingSpec(port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=5)
+    found = start_gateway(spec, single_route("tiny", REVISION, deploy_revision(spec, model, REVISION)))
+    wait_ready(found)
+    yield found
+    stop_gateway()
+    stop_serving()
+
+
+def replicas() -> list[psutil.Process]:
+    """The processes of this test's own replicas."""
+    mine = [each for each in psutil.process_iter(["cmdline"]) if f"model-{REVISION}" in " ".join(each.info["cmdline"] or [])]
+    return [each for each in mine if each.info["cmdline"][0].startswith("ray::ServeReplica")]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "what the test waits for did not come within 120 s"
+        time.sleep(0.05)
+
+
+async def stream(client: httpx.AsyncClient, number: int, answer: Answer) -> None:
+    """Even numbers are greedy, odd ones drawn with a seed."""
+    sampling = {"temperature": 0} if number % 2 == 0 else {"temperature": 0.8, "top_p": 0.9, "seed": number}
+    body = {"model": "tiny", "prompt": [5, 6, 7 + number], "max_tokens": TOKENS, "stream": True} | sampling
+    async with client.stream("POST", "/v1/completions", json=body) as response:
+        assert response.status_code == 200
+        async for line in response.aiter_lines():
+            if not line.startswith("data: "):
+                continue
+            answer.times.append(time.monotonic())
+            if line == "data: [DONE]":
+                answer.end = "[DONE]"
+            elif "error" in (event := json.loads(line[6:])):
+                answer.end = event["error"]["code"]
+            else:
+                answer.text += event["choices"][0]["text"]
+
+
+async def whole(client: httpx.AsyncClient, number: int) -> Any:
+    body = {"model": "tiny", "prompt": [5, 6, 7 + number], "max_tokens": TOKENS, "temperature": 0}
+    return (await client.post("/v1/completions", json=body)).json()
+
+
+def run(url: str, kills: int = 0) -> list[Answer]:
+    """All streams at once; so many replicas are killed once every stream has begun, and before any has ended."""
+
+    async def all_of_them() -> list[Answer]:
+        answers = [Answer() for _ in range(STREAMS)]
+        async with httpx.AsyncClient(base_url=url, timeout=200, limits=httpx.Limits(max_connections=STREAMS)) as client:
+            tasks = [asyncio.create_task(stream(client, number, answer)) for number, answer in enumerate(answers)]
+            if kills:
+                while not all(each.text for each in answers):
+                    await asyncio.sleep(0.001)
+                kill(kills)
+                assert not any(each.end for each in answers), "the kill was to hit streams in their midst"
+            await asyncio.gather(*tasks, return_exceptions=True)  # a connection that is cut shows as an answer without an end
+        return answers
+
+    return asyncio.run(all_of_them())
+
+
+def kill(count: int) -> None:
+    for each in replicas()[:count]:
+        os.kill(each.pid, signal.SIGKILL)
+
+
+def test_streams_survive_kill_9(url: str, seen: Seen) -> None:
+    undisturbed = run(url)
+    assert [each.end for each in undisturbed] == ["[DONE]"] * STREAMS
+    until(lambda: len(replicas()) == 2)
+    disturbed = run(url, kills=1)
+    seen("streams, one of two replicas killed: cut in silence", sum(not each.end for each in disturbed))
+    seen("streams, one of two replicas killed: whole", sum(each.end == "[DONE]" for each in disturbed))
+    pauses = sorted((each.longest_pause for each in disturbed), reverse=True)[: STREAMS // 2]
+    seen("longest pause of a stream undisturbed, s", max(each.longest_pause for each in undisturbed))
+    seen("longest pause of the half that was hit, median, s", statistics.median(pauses))
+    seen("longest pause of the half that was hit, longest, s", max(pauses))
+    assert [each.end for each in disturbed] == ["[DONE]"] * STREAMS
+    assert [each.text for each in disturbed] == [each.text for each in undisturbed]
+
+
+def test_whole_answers_survive_kill_9(url: str) -> None:
+    async def ask(disturb: bool) -> list[Any]:
+        async with httpx.AsyncClient(base_url=url, timeout=200) as client:
+            tasks = [asyncio.create_task(whole(client, number)) for number in range(8)]
+            if disturb:
+                await asyncio.sleep(0.2)
+                kill(1)
+            return [answer["choices"][0]["text"] for answer in await asyncio.gather(*tasks)]
+
+    until(lambda: len(replicas()) == 2)
+    undisturbed = asyncio.run(ask(disturb=False))
+    assert asyncio.run(ask(disturb=True)) == undisturbed
+
+
+def test_where_all_replicas_die_streams_wait_for_new_ones_or_say_so(url: str, seen: Seen) -> None:
+    undisturbed = run(url)
+    until(lambda: len(replicas()) == 2)
+    disturbed = run(url, kills=2)
+    seen("streams, both replicas killed: cut in silence", sum(not each.end for each in disturbed))
+    seen("streams, both replicas killed: whole", sum(each.end == "[DONE]" for each in disturbed))
+    seen("streams, both replicas killed: longest pause, s", max(each.longest_pause for each in disturbed))
+    assert {each.end for each in disturbed} <= {"[DONE]", "unavailable"}
+    for before, after in zip(undisturbed, disturbed, strict=True):
+        assert after.text == before.text if after.end == "[DONE]" else before.text.startswith(after.text)

@@ -1,0 +1,35 @@
+"""Builds made and judged for real, of the tiny model, without Ray."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from workloads.serving.builds.remote import make_build
+from workloads.serving.engine.openvino import quantize, runtime
+from workloads.serving.engine.openvino.description import GRAPH
+
+pytestmark = pytest.mark.skipif(not runtime.available(), reason=f"the engine openvino needs: {runtime.INSTALL}")
+
+
+def test_a_sound_build_is_accepted_with_its_figures(tiny_folder: Path, tmp_path: Path) -> None:
+    built = make_build(tiny_folder, None, tmp_path, "f32", 1)
+    assert built.refusal == ""
+    assert (tmp_path / GRAPH).exists()
+    assert built.parity is not None
+    assert built.parity.equal == built.parity.prompts == 4
+    assert built.parity.bits_build == pytest.approx(built.parity.bits_reference, rel=1e-5)
+    assert built.facts()["greedy_equal"] == "4/4"
+
+
+def test_spoilt_weights_are_refused_and_say_why(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def coarse(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        scales = np.abs(matrix).max(axis=1, keepdims=True).astype(np.float32) + np.float32(1e-6)
+        return np.rint(matrix / scales).astype(np.int8), scales  # one bit and a sign
+
+    monkeypatch.setattr(quantize, "rounded", coarse)
+    monkeypatch.setattr(quantize, "_SMALLEST", 1)
+    built = make_build(tiny_folder, None, tmp_path, "int8", 1)
+    assert "nats off on the mean" in built.refusal
+    assert built.facts()["accepted"] == "no"

@@ -1,0 +1,70 @@
+"""What is before the gateways: HAProxy where it is there and can do what is asked, and in a private session on loopback alone."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from workloads.serving import entrance
+from workloads.serving.entrance import entrance_environment
+from workloads.serving.spec import ServingSpec
+
+CONFIGURATION = """
+defaults
+    mode http
+    timeout client 1s
+frontend metrics
+    bind :{RAY_SERVE_HAPROXY_METRICS_PORT}
+frontend endpoint
+    bind *:8000
+listen statistics
+  bind *:{RAY_SERVE_HAPROXY_STATS_PORT}
+"""
+
+
+@pytest.fixture
+def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of a private session."""
+    if not entrance._haproxy():
+        pytest.skip("HAProxy is not installed")
+    monkeypatch.setattr(entrance, "private_folder", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def on_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "private_folder", lambda: None)
+
+
+def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path) -> None:
+    variables = entrance_environment(ServingSpec())
+    assert variables["RAY_SERVE_ENABLE_HA_PROXY"] == variables["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
+    file = private / "configuration"
+    file.write_text(CONFIGURATION.format(**variables))
+    command = [variables["RAY_SERVE_HAPROXY_BINARY_PATH"], "-db", "-c", "-f", str(file)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0, "HAProxy takes what is left"
+    binds = [line.split()[-1] for line in file.read_text().splitlines() if "bind" in line]
+    pages = [variables["RAY_SERVE_HAPROXY_METRICS_PORT"], variables["RAY_SERVE_HAPROXY_STATS_PORT"]]
+    assert binds == [f"127.0.0.1:{pages[0]}", "*:8000", f"127.0.0.1:{pages[1]}"], "the endpoint's own host is the recipe's"
+    assert all(value.startswith(str(private)) for name, value in variables.items() if "SOCKET" in name)
+
+
+def test_two_sessions_share_no_port(private: Path) -> None:
+    ports = [value for _ in range(2) for name, value in entrance_environment(ServingSpec()).items() if name.endswith("_PORT")]
+    assert len(set(ports)) == len(ports) == 6
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_an_answer_may_take_its_time_while_gateways_change() -> None:
+    variables = entrance_environment(ServingSpec(request_timeout=400.5))
+    assert float(variables["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > 400.5
+    assert "RAY_SERVE_HAPROXY_BINARY_PATH" not in variables
+
+
+@pytest.mark.usefixtures("on_cluster")
+def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert entrance_environment(ServingSpec(entrance="serve")) == {}
+    assert entrance_environment(ServingSpec(tls_certificate="server.crt", tls_key="server.key")) == {}
+    for program in ("", "/no/such/haproxy", "/bin/false"):
+        monkeypatch.setattr(entrance, "_haproxy", lambda found=program: found)
+        assert entrance_environment(ServingSpec()) == {}

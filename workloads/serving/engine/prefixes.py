@@ -1,0 +1,96 @@
+"""Keys and values of what was read before, so that a prompt with the same beginning does not compute it again.
+
+A tree of blocks of tokens. A block is known by the block before it and its own tokens, compared whole and never by a hash,
+so what is found is what was asked for. Not for which request is in which row (batch.py).
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from workloads.serving.engine.cache import SlotCache
+
+BLOCK = 16
+"""Tokens: short prompts share too, and a thousand tokens are found in 63 steps."""
+
+_ROOT = -1
+Key = tuple[int, tuple[int, ...]]
+
+
+class Prefixes:
+    """At most `limit` bytes; the block that was used longest ago makes room.
+
+    Whoever uses a block uses those before it, which are marked as used after it: the oldest block of all has none behind it.
+    """
+
+    def __init__(self, cache: SlotCache, limit: int) -> None:
+        self._cache, self._limit = cache, limit
+        self._blocks: OrderedDict[Key, int] = OrderedDict()
+        self._pools: list[Tensor] = []
+        self._capacity = 0
+
+    def __len__(self) -> int:
+        """Blocks held."""
+        return len(self._blocks)
+
+    def restore(self, tokens: Sequence[int], row: int) -> int:
+        """Put the longest known beginning of `tokens` into a row; how many tokens that is."""
+        keys = self._known(tokens)
+        if keys:
+            places = torch.tensor([self._blocks[key] for key in keys], device=self._cache.device)
+            for there, pool in zip(self._cache.views(row, 0, len(keys) * BLOCK), self._pools, strict=True):
+                there.copy_(pool[places].transpose(0, 1).flatten(1, 2))
+            self._use(keys)
+        return len(keys) * BLOCK
+
+    def keep(self, tokens: Sequence[int], row: int) -> None:
+        """Remember `tokens`, the whole of what a row holds, as far as they fill blocks."""
+        if len(tokens) < BLOCK or not self._room():
+            return
+        keys = self._known(tokens)
+        self._use(keys)
+        known, parent = len(keys), self._blocks[keys[-1]] if keys else _ROOT
+        for block in list(_blocks(tokens))[known : self._capacity]:
+            keys.append((parent, block))
+            parent = self._blocks[keys[-1]] = self._free()
+        if len(keys) > known:
+            places = torch.tensor([self._blocks[key] for key in keys[known:]], device=self._cache.device)
+            for here, pool in zip(self._cache.views(row, known * BLOCK, len(keys) * BLOCK), self._pools, strict=True):
+                pool.index_copy_(0, places, here.unflatten(1, (-1, BLOCK)).transpose(0, 1))
+            self._use(keys)
+
+    def _known(self, tokens: Sequence[int]) -> list[Key]:
+        found: list[Key] = []
+        parent = _ROOT
+        for block in _blocks(tokens):
+            place = self._blocks.get((parent, block))
+            if place is None:
+                break
+            found.append((parent, block))
+            parent = place
+        return found
+
+    def _use(self, keys: list[Key]) -> None:
+        for key in reversed(keys):
+            self._blocks.move_to_end(key)
+
+    def _free(self) -> int:
+        if len(self._blocks) < self._capacity:
+            return len(self._blocks)
+        return self._blocks.popitem(last=False)[1]
+
+    def _room(self) -> int:
+        """Blocks that there is room for; the room is taken once the model has shown what a token needs."""
+        if not self._pools:
+            parts = self._cache.views(0, 0, BLOCK)
+            self._capacity = self._limit // max(1, sum(part.numel() * part.element_size() for part in parts))
+            if self._capacity:
+                self._pools = [part.new_empty(self._capacity, *part.shape) for part in parts]
+        return self._capacity
+
+
+def _blocks(tokens: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    for end in range(BLOCK, len(tokens) + 1, BLOCK):
+        yield tuple(tokens[end - BLOCK : end])

@@ -1,0 +1,58 @@
+"""Which replica a request goes to: one that has read the beginning of its prompt before, unless others have much less to do.
+
+Ray Serve runs this in every gateway. Its own prefix router needs vLLM, asks a central actor for every request and lets one replica
+fill up by default (ray.serve.llm, 2.60). Not for what is remembered (prefixes.py).
+"""
+
+import random
+from typing import Any
+
+from ray.serve.request_router import (
+    LocalityMixin,
+    MultiplexMixin,
+    PendingRequest,
+    ReplicaID,
+    RequestRouter,
+    RunningReplica,
+)
+
+from workloads.serving.engine.base import Request
+from workloads.serving.prefixes import Prefixes, has_room
+
+
+class PrefixRouter(LocalityMixin, MultiplexMixin, RequestRouter):
+    """The best of two replicas at random (Mitzenmacher 2001), after one that has read the prompt's beginning and has room."""
+
+    def initialize_state(self, **_: Any) -> None:
+        self._prefixes: Prefixes[ReplicaID] = Prefixes()
+
+    async def choose_replicas(
+        self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
+    ) -> list[list[RunningReplica]]:
+        two = _two_of(candidate_replicas)
+        reader = self._reader(candidate_replicas, _tokens(pending_request))
+        return [two] if reader is None else [[reader], two]
+
+    def on_request_routed(self, pending_request: PendingRequest, replica_id: ReplicaID, result: Any) -> None:
+        if tokens := _tokens(pending_request):
+            self._prefixes.note(tokens, replica_id)
+
+    def _reader(self, candidates: list[RunningReplica], tokens: tuple[int, ...]) -> RunningReplica | None:
+        if len(candidates) < 2 or not tokens:
+            return None
+        there = {each.replica_id: each for each in candidates}
+        found = self._prefixes.reader(tokens, there)
+        if found is None:
+            return None
+        requests = {name: self.replica_queue_len_cache.get(name) or 0 for name in there}
+        return there[found] if has_room(found, requests) else None
+
+
+def _two_of(candidates: list[RunningReplica]) -> list[RunningReplica]:
+    return random.sample(candidates, min(2, len(candidates)))
+
+
+def _tokens(pending: PendingRequest | None) -> tuple[int, ...]:
+    """The prompt's tokens; none where something else than an answer is asked for."""
+    asked = pending.args[0] if pending is not None and pending.args else None
+    return asked.token_ids + asked.resume_tokens if isinstance(asked, Request) else ()
