@@ -12,7 +12,6 @@ one process; its time is part of every figure.
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,6 @@ from typing import Any
 import httpx
 import psutil
 
-FAST = {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
 QUESTION = {
     "model": "bench",
     "messages": [{"role": "user", "content": "把钱退给花呗了，什么花呗金额，没变"}],
@@ -63,7 +61,7 @@ def main() -> None:
     if options.serve:
         serve(options.serve)
         return
-    with endpoint("default", {}) as default, endpoint("ours", FAST) as ours:
+    with endpoint("default") as default, endpoint("ours") as ours:
         targets = [*targets_of(default), *targets_of(ours)]
         measure(targets, options.clients, options.seconds, options.rounds)
 
@@ -151,10 +149,10 @@ def http_request(path: str, headers: dict[str, str], body: dict[str, Any] | None
 
 
 @contextmanager
-def endpoint(kind: str, variables: dict[str, str]) -> Iterator[dict[str, Any]]:
+def endpoint(kind: str) -> Iterator[dict[str, Any]]:
     """An endpoint in a process of its own; what it says of itself."""
     command = [sys.executable, __file__, "--serve", kind]
-    process = subprocess.Popen(command, env=os.environ | variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         for line in process.stdout:
@@ -179,7 +177,8 @@ def serve(kind: str) -> None:
             return "ok"
 
     with session(cpus=2), tempfile.TemporaryDirectory() as folder:
-        spec, facts = ServingSpec(port=free_port(), threads=1), dict[str, Any]()
+        spec = ServingSpec(port=free_port(), threads=1, entrance="serve" if kind == "default" else "auto")
+        facts = dict[str, Any]()
         start_http(spec)
         body = ray_serve.deployment(Nothing, name="nothing", max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
         ray_serve.run(body.bind(), name="nothing", route_prefix="/nothing")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from app.gateway.cache.shared import require_redis
 from app.gateway.limits.keystore import read_keys
 from cluster.errors import UserError
 from cluster.stage import StageContext
@@ -20,9 +21,12 @@ class GatewaySettings:
 
 
 def settings_of(spec: ServingSpec) -> GatewaySettings:
-    """A recipe's settings. Raises UserError where keys are required and the spec does not say, by `with_keys`, which."""
+    """A recipe's settings. Raises UserError where keys are required and the spec does not say, by `with_keys`, which; DependencyError where a
+    package is missing."""
     if spec.keys_required and not spec.limits.keys:
         raise UserError(f"serving.host is {spec.host} and no API keys are named", "keys, or limits.require_keys false", "")
+    if spec.cache.redis:
+        require_redis()  # here it is one line; in a gateway's process it would be the end of it
     return GatewaySettings(spec.cache, spec.limits, spec.limits.keys if spec.keys_required else "", spec.gateway_replicas)
 
 

@@ -6,6 +6,7 @@ asks every second whether it is back. Not for what is kept or under which name (
 
 import asyncio
 import logging
+from importlib.util import find_spec
 from typing import Any
 
 from cluster.environment import redis_password
@@ -88,17 +89,22 @@ class SharedAnswers:
             return
 
 
-def _connect(address: str) -> tuple[Any, tuple[type[Exception], ...]]:
-    """A client, and what it raises where the server is away, full or not what it should be."""
-    try:
-        from redis.asyncio import BlockingConnectionPool, Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-        from redis.exceptions import RedisError
-    except ImportError as error:
+def require_redis() -> None:
+    """Raises DependencyError where the client is not installed."""
+    if find_spec("redis") is None:
         raise DependencyError(
             "serving.cache.redis needs the package redis", "", "pip install 'hanlin[redis]', or take the key out"
-        ) from error
+        )
+
+
+def _connect(address: str) -> tuple[Any, tuple[type[Exception], ...]]:
+    """A client, and what it raises where the server is away, full or not what it should be."""
+    require_redis()
+    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+
     pool = BlockingConnectionPool.from_url(
         address,
         password=redis_password() or None,
