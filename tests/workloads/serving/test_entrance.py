@@ -1,8 +1,11 @@
 """What is before the gateways: HAProxy where it is there and can do what is asked, and in a private session on loopback alone."""
 
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from workloads.serving import entrance
@@ -47,6 +50,29 @@ def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path)
     pages = [variables["RAY_SERVE_HAPROXY_METRICS_PORT"], variables["RAY_SERVE_HAPROXY_STATS_PORT"]]
     assert binds == [f"127.0.0.1:{pages[0]}", "*:8000", f"127.0.0.1:{pages[1]}"], "the endpoint's own host is the recipe's"
     assert all(value.startswith(str(private)) for name, value in variables.items() if "SOCKET" in name)
+
+
+KILLED = """
+import signal, subprocess, sys, os
+process = subprocess.Popen([sys.argv[1], "-db", "-f", sys.argv[2]])
+while not os.path.exists(sys.argv[3]):
+    process.poll()
+print(process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_haproxy_outlives_a_killed_session(private: Path) -> None:
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv (util-linux) is not installed")
+    socket = private / "socket"
+    program = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_BINARY_PATH"]
+    file = private / "configuration"
+    file.write_text(f"defaults\n timeout client 1s\nfrontend page\n bind {socket}\n mode http\n")
+    command = [sys.executable, "-c", KILLED, program, str(file), str(socket)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    psutil.wait_procs([psutil.Process(int(done.stdout))] if psutil.pid_exists(int(done.stdout)) else [], timeout=30)
+    assert not psutil.pid_exists(int(done.stdout))
 
 
 def test_two_sessions_share_no_port(private: Path) -> None:
