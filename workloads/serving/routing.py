@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 from ray.serve.request_router import (
+    FIFOMixin,
     LocalityMixin,
     MultiplexMixin,
     PendingRequest,
@@ -20,8 +21,12 @@ from workloads.serving.engine.base import Request
 from workloads.serving.prefixes import Prefixes, has_room
 
 
-class PrefixRouter(LocalityMixin, MultiplexMixin, RequestRouter):
-    """The best of two replicas at random (Mitzenmacher 2001), after one that has read the prompt's beginning and has room."""
+class PrefixRouter(FIFOMixin, LocalityMixin, MultiplexMixin, RequestRouter):
+    """The best of two replicas at random (Mitzenmacher 2001), after one that has read the prompt's beginning and has room.
+
+    First in, first out: the choices of one HTTP request have one id between them, and a router that tells requests apart by it
+    turns for ever in the gateway's event loop (Ray 2.60).
+    """
 
     def initialize_state(self, **_: Any) -> None:
         self._prefixes: Prefixes[ReplicaID] = Prefixes()
