@@ -171,6 +171,16 @@ def test_the_cache_goes_where_it_can_be_written(tmp_path: Path, monkeypatch: pyt
     assert compiled.cache_folder().is_dir()
 
 
+def test_a_change_in_a_neighbour_is_another_cache(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("a = 1")
+    (tmp_path / "other.py").write_text("b = 1")
+    states = [compiled.state_of(tmp_path)]
+    (tmp_path / "other.py").write_text("b = 12")
+    compiled.state_of.cache_clear()
+    states.append(compiled.state_of(tmp_path))
+    assert states[0] != states[1]
+
+
 def test_the_modules_around_do_not_import_numba() -> None:
     code = (
         "import sys, workloads.text.measure, workloads.text.minhash, workloads.corpus.stage; sys.exit('numba' in sys.modules)"
