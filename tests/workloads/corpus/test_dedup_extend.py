@@ -4,17 +4,11 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cluster.errors import ArtifactError, InputError
 from cluster.stage import StageContext
 from tests.workloads.corpus.dedup_texts import contents, edited, rows, spec, text_of, write
-from workloads.corpus.dedup.cards import CARD
-from workloads.corpus.dedup.index import _marked as marked
-from workloads.corpus.dedup.index import bits_for, join_marks, mark
 from workloads.corpus.reading.read import document_id
 from workloads.corpus.removal import read_ids, remove_documents
 from workloads.corpus.spec import CorpusSpec
@@ -144,17 +138,3 @@ def test_ids_that_are_none_or_nowhere(tmp_path: Path, context: StageContext, old
     assert read_ids(f"{'0' * 20},{'1' * 20}") == {"0" * 20, "1" * 20}
     with pytest.raises(InputError, match="has none of the 1 documents"):
         remove_documents(context.store.ref("old", "corpus"), frozenset({"f" * 20}), context)
-
-
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=40), st.lists(st.integers(0, 2**64 - 1), max_size=40))
-def test_a_bitmap_passes_all_that_it_has_seen(left: list[int], right: list[int]) -> None:
-    bands = [np.array(keys, np.uint64).reshape(-1, 1) for keys in (left, right)]
-    bitmap = join_marks(*(mark(16, np.zeros(0, CARD), each) for each in bands))
-    assert marked(bitmap, np.array(left + right, np.uint64)).all()
-
-
-def test_a_bitmap_keeps_out_most_of_what_it_has_not_seen() -> None:
-    rng = np.random.default_rng(1)
-    power = bits_for(1000, 20)
-    bitmap = mark(power, np.zeros(0, CARD), rng.integers(0, 2**63, (1000, 20)).astype(np.uint64))
-    assert marked(bitmap, rng.integers(0, 2**63, 10_000).astype(np.uint64)).mean() < 0.1

@@ -13,8 +13,9 @@ from workloads.corpus.dedup.cards import Policy, describe
 from workloads.corpus.dedup.clusters import fates_of_room, members_of_partition, resolve_equal, settle_groups
 from workloads.corpus.dedup.components import connect
 from workloads.corpus.dedup.exact import group_equal
-from workloads.corpus.dedup.index import Base, bits_for, describe_part, folded_of_part, joined_marks, mark
+from workloads.corpus.dedup.index import Base, describe_part, folded_of_part
 from workloads.corpus.dedup.layout import Layout
+from workloads.corpus.dedup.marks import bits_for, joined_marks, mark
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.dedup.verify import folded_of_block, links_of_room
 from workloads.corpus.shuffle import columns, start, start_parts

@@ -1,30 +1,26 @@
 """The index of a corpus: what its kept documents are recognised by, row by row beside them, so that a later corpus can extend
 this one and look at the new data only.
 
-Old documents stay as they are and win over new copies. Which of them matter is told by a bitmap of the new documents' keys; the
-text of those alone is read, to compare it.
+Old documents stay as they are and win over new copies. Which of them matter is told by a bitmap of the new documents' keys
+(marks.py); the text of those alone is read, to compare it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from cluster.artifacts import Artifact, open_artifact
 from cluster.errors import InputError
 from workloads.corpus.dedup.cards import CARD, HELDOUT, OLD, TRAIN, band_matrix, by_digest, set_digests
 from workloads.corpus.dedup.layout import Layout, Rows, Table
+from workloads.corpus.dedup.marks import Bits, marked
 from workloads.corpus.dedup.spec import DuplicatesSpec
 from workloads.corpus.dedup.verify import Texts, texts_for_rooms
-from workloads.corpus.shuffle import start
 from workloads.corpus.tables import texts, where
 from workloads.text.fold import fold
-
-Bits = NDArray[np.uint8]
 
 _FIELDS: list["pa.Field[Any]"] = [
     pa.field("id", pa.string()),
@@ -36,9 +32,6 @@ _FIELDS: list["pa.Field[Any]"] = [
 INDEX = pa.schema(_FIELDS)
 _FOLDER, _DOCUMENTS = "index/", "documents/"
 _PART_BITS = 32  # of a row number: the place in its part
-_BITS_PER_KEY = 16  # one in 16 old keys passes by chance
-_FEWEST_BITS, _MOST_BITS = 16, 31  # as powers of two: at most 256 MiB
-_AT_ONCE = 8  # bitmaps joined by one task
 
 
 @dataclass(frozen=True)
@@ -63,56 +56,13 @@ class Base:
         return Base(corpus.uri, parts)
 
 
-def bits_for(documents: int, bands: int) -> int:
-    """The power of two of bits that a bitmap of so many documents' keys needs."""
-    needed = max(1, documents * (bands + 1) * _BITS_PER_KEY - 1).bit_length()
-    return min(max(needed, _FEWEST_BITS), _MOST_BITS)
-
-
-def mark(power: int, cards: Table, bands: Rows) -> Bits:
-    """The bitmap of the digests and band keys of a block's documents."""
-    places = np.unique(np.concatenate([_place(power, cards["first"]), _place(power, bands.ravel())]))
-    bitmap = np.zeros(1 << (power - 3), np.uint8)
-    if len(places):
-        cells = places >> np.uint64(3)
-        starts = np.flatnonzero(np.append(True, cells[1:] != cells[:-1]))
-        ones = np.uint8(1) << (places & np.uint64(7)).astype(np.uint8)
-        bitmap[cells[starts]] = np.bitwise_or.reduceat(ones, starts)
-    return bitmap
-
-
-def _place(power: int, keys: Rows) -> Rows:
-    return keys & np.uint64((1 << power) - 1)
-
-
-def join_marks(*bitmaps: Bits) -> Bits:
-    joined = bitmaps[0].copy()
-    for bitmap in bitmaps[1:]:
-        joined |= bitmap
-    return joined
-
-
-def joined_marks(marks: Sequence[Any]) -> Any:
-    """A reference to all bitmaps in one, few at a time."""
-    while len(marks) > 1:
-        marks = [start(join_marks, *marks[at : at + _AT_ONCE]) for at in range(0, len(marks), _AT_ONCE)]
-    return marks[0]
-
-
-def _marked(bitmap: Bits, keys: Rows) -> NDArray[np.bool_]:
-    places = _place(len(bitmap).bit_length() + 2, keys)
-    bits: Bits = bitmap[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)
-    marked: NDArray[np.bool_] = bits & np.uint8(1) == 1
-    return marked
-
-
 def describe_part(uri: str, path: str, number: int, room: int, layout: Layout, marks: Bits) -> list[object]:
     """What `cards.describe` gives of a block, of those documents of a part that share a key with new ones."""
     table = pq.read_table(pa.BufferReader(open_artifact(uri).read(path)), schema=INDEX)
     bands, has = band_matrix(table)
     halves = np.frombuffer(b"".join(cast(list[bytes], table["digest"].to_pylist())), "<u8").reshape(-1, 2)
-    wanted = _marked(marks, halves[:, 0])
-    wanted[has] |= _marked(marks, bands.ravel()).reshape(bands.shape).any(axis=1) if bands.size else False
+    wanted = marked(marks, halves[:, 0])
+    wanted[has] |= marked(marks, bands.ravel()).reshape(bands.shape).any(axis=1) if bands.size else False
     table = where(table, wanted)
     cards = np.zeros(table.num_rows, CARD)
     cards["row"] = OLD | np.uint64(number << _PART_BITS) | np.flatnonzero(wanted).astype(np.uint64)
