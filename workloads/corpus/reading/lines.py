@@ -8,15 +8,10 @@ from workloads.corpus.reading.source import BLOCK, Readable
 TOO_LONG = "line too long"
 
 
-def read_lines(stream: Readable, limit: int, length: int | None = None) -> Iterator[bytes | None]:
-    """Each line without its newline; None for one longer than `limit` bytes. Ends after `length` bytes where given.
-    Raises BadData, with the line that it cut, after the last whole line of damaged data."""
-    for ended in read_line_blocks(stream, limit, length):
-        yield from ended
-
-
 def read_line_blocks(stream: Readable, limit: int, length: int | None = None) -> Iterator[list[bytes | None]]:
-    """The same, in lists of the lines that end in one block, since a call per line costs more than splitting."""
+    """Each line without its newline, None for one longer than `limit` bytes, in lists of those that end in one block, since a
+    call per line costs more than splitting. Ends after `length` bytes where given. Raises BadData, with the line that it cut,
+    after the last whole line of damaged data."""
     held: list[bytes] = []  # of the line that the block before did not end
     size, left = 0, length
     while block := _next_block(stream, left, held):

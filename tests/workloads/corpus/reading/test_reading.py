@@ -4,6 +4,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import zstandard
 from cluster.errors import InputError, StorageError
 from tests.unprivileged import reachable_folder, unprivileged
 from workloads.corpus.reading.files import find_files
-from workloads.corpus.reading.lines import read_lines
+from workloads.corpus.reading.lines import read_line_blocks
 from workloads.corpus.reading.piece import Limits, Piece
 from workloads.corpus.reading.read import document_id, read_piece
 from workloads.corpus.reading.spec import InputSpec
@@ -211,7 +212,8 @@ class Chunks:
 def test_lines_do_not_depend_on_the_blocks(data: bytes, size: int) -> None:
     whole = data.split(b"\n")
     whole = whole[:-1] if whole[-1] == b"" else whole
-    assert list(read_lines(Chunks(data, size), limit=5)) == [line if len(line) <= 5 else None for line in whole]
+    found = chain.from_iterable(read_line_blocks(Chunks(data, size), limit=5))
+    assert list(found) == [line if len(line) <= 5 else None for line in whole]
 
 
 def test_what_is_found_in_folders_and_by_globs(tmp_path: Path) -> None:

@@ -2,44 +2,29 @@
 
 from collections.abc import Iterator, Sequence
 from io import IOBase
-from typing import ClassVar, Literal, cast
+from typing import cast
 
 import pyarrow as pa
 
 from cluster import storage
 from cluster.storage import Location
-from workloads.corpus.reading.columns import rows, unusable
-from workloads.corpus.reading.format import Block, Format
-from workloads.corpus.reading.formats.delimited import NO_COLUMN
+from workloads.corpus.reading.columns import Columns, require_text
+from workloads.corpus.reading.format import Block
 from workloads.corpus.reading.piece import Limits, Piece
-from workloads.corpus.reading.record import BadData, Record
+from workloads.corpus.reading.record import BadData
 from workloads.corpus.reading.source import Source
 
 _MAGIC = b"ARROW1"
 
 
-class Arrow(Format):
-    """Position: the row's number; a damaged file gives one problem where reading ended."""
-
+class Arrow(Columns):
     name, endings = "arrow", ("arrow", "arrows", "feather", "ipc")
-    splittable: ClassVar[Literal["", "lines", "blocks"]] = "blocks"
 
-    def read(self, source: Source, piece: Piece, limits: Limits) -> Iterator[Record]:
-        if piece.file.size == 0:
-            return
-        number = piece.first - 1
-        try:
-            for batch in _batches(source, piece, limits):
-                problem = unusable(batch.schema, piece.file.text_field)
-                if problem:
-                    yield Record(0, f"{piece.file.name}: {problem}", problem=NO_COLUMN)
-                    return
-                batch.validate(full=True)
-                for record in rows(batch, number + 1, piece.file):
-                    number = record.position
-                    yield record
-        except (pa.ArrowException, OSError, ValueError) as error:
-            yield Record(number + 1, str(error), problem="unreadable arrow")
+    def batches(self, source: Source, piece: Piece, limits: Limits) -> Iterator[pa.RecordBatch]:
+        for batch in _batches(source, piece, limits):
+            require_text(batch.schema, piece.file.text_field)
+            batch.validate(full=True)
+            yield batch
 
     def blocks(self, place: Location) -> Sequence[Block]:
         try:
