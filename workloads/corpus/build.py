@@ -10,8 +10,8 @@ from itertools import chain
 from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.errors import InputError
-from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT, CORPUS_READ
-from cluster.observe.progress import Reporter, Value
+from cluster.observe.metrics import CORPUS_DROPPED, CORPUS_KEPT
+from cluster.observe.progress import Value
 from cluster.stage import StageContext
 from workloads.corpus.blocks import Blocks
 from workloads.corpus.calibrate import Calibrated, by_source, calibrate
@@ -28,6 +28,7 @@ from workloads.corpus.extend import added_up, take_over
 from workloads.corpus.flow import clean_blocks, read_blocks, read_clean_blocks
 from workloads.corpus.page import page
 from workloads.corpus.pairs import duplicate_pairs
+from workloads.corpus.progress import Progress
 from workloads.corpus.reading.files import Found
 from workloads.corpus.reading.plan import plan
 from workloads.corpus.recurring import find_recurring
@@ -49,18 +50,19 @@ def fill(
     lexicon: Lexicon | None,
     models: Models,
     context: StageContext,
-    stage: str,
+    progress: Progress,
     base: Artifact | None = None,
     encoder: EncoderFolder | None = None,
 ) -> Mapping[str, Value]:
     """Fill the draft of a corpus from the files found, without what stands in the evaluation sets, and from the corpus that it
     extends; answers facts to show."""
-    progress = Progress(context.reporter, stage, context.name)
     if found.ignored:
-        context.reporter.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
+        progress.note("files_passed_over", files=len(found.ignored), first=found.ignored[0])
     decontaminator = open_decontaminator(sets, spec.decontamination)
     cleaning = Cleaning(spec, lexicon=lexicon, decontaminator=decontaminator, models=models)
     blocks, calibrated = _read_and_clean(found, cleaning, progress)
+    if decontaminator:
+        progress.at("counting overlap")
     overlap = find_overlap(blocks.tables, decontaminator) if decontaminator else None
     progress.at("deduplicating")
     extended = Base.of(base, spec.duplicates) if base else None
@@ -68,6 +70,8 @@ def fill(
     if encoder:
         progress.at("comparing meanings")
     fates = find_semantic(blocks, fates, spec.duplicates, progress.records, encoder)
+    if spec.duplicates.paragraph_characters or spec.duplicates.passages != "off":
+        progress.at("finding shared text")
     blocks, shared, passages = find_shared(blocks, fates, spec.duplicates, progress.records, int(spec.rules.length or 0))
     pairs = (*duplicate_pairs(blocks, fates), *passages)
     kept = survey(blocks.heads, fates)
@@ -90,17 +94,19 @@ def fill(
     return {"kept": report.counts["documents_kept"], "of": report.counts["documents_read"]}
 
 
-def _read_and_clean(found: Found, cleaning: Cleaning, progress: "Progress") -> tuple[Blocks, tuple[Calibrated, ...]]:
+def _read_and_clean(found: Found, cleaning: Cleaning, progress: Progress) -> tuple[Blocks, tuple[Calibrated, ...]]:
     """In one pass, unless something must have seen all text before any is cleaned; and the thresholds taken from the text."""
     spec = cleaning.spec
     tasks, limits = plan(found.files, spec.split_bytes), spec.reading.limits()
+    progress.at("reading")
     if not spec.remove_boilerplate and not spec.calibrate.rules.given():
         return read_clean_blocks(tasks, limits, cleaning, progress.read), ()
     blocks = read_blocks(tasks, limits, progress.read)
-    progress.at("counting lines")
     if spec.remove_boilerplate:
+        progress.at("counting lines")
         cleaning = replace(cleaning, recurring=find_recurring(blocks, spec.recurring_share, spec.recurring_documents))
-    progress.at("calibrating")
+    if spec.calibrate.rules.given():
+        progress.at("calibrating")
     calibrated = calibrate(blocks, spec, cleaning.recurring, cleaning.models)
     progress.at("cleaning")
     return clean_blocks(blocks, replace(cleaning, own=by_source(calibrated)), progress.cleaned), calibrated
@@ -131,29 +137,3 @@ def _refuse_nothing(tally: Tally, found: Found, must_keep: bool) -> None:
             "at least one document",
             "loosen the thresholds in `corpus.rules`",
         )
-
-
-class Progress:
-    """Tells documents per second over the whole stage, and the step it is at."""
-
-    def __init__(self, reporter: Reporter, stage: str, run: str) -> None:
-        self._reporter, self._stage, self._run, self._read = reporter, stage, run, 0
-
-    @property
-    def records(self) -> int:
-        """How many have been read."""
-        return self._read
-
-    def read(self, records: int) -> None:
-        CORPUS_READ.record(records - self._read, run=self._run)
-        self._read = records
-        self._reporter.advance(self._stage, records, step="reading")
-
-    def cleaned(self, records: int) -> None:
-        self._reporter.advance(self._stage, self._read, step=f"cleaning {100 * records // max(self._read, 1)} %")
-
-    def at(self, step: str) -> None:
-        self._reporter.advance(self._stage, self._read, step=step)
-
-    def done(self, documents: int) -> None:
-        self._reporter.advance(self._stage, documents, documents, step="done")

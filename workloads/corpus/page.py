@@ -1,50 +1,42 @@
 """report.html of a corpus: one file, no network, light and dark, wide and narrow. Draws what report.py has counted."""
 
-from collections.abc import Iterable
 from html import escape
 
 from cluster.manifest import Json
 from workloads.corpus.page_compliance import audit_samples, compliance_sheet
 from workloads.corpus.page_pairs import pairs_section
-from workloads.corpus.page_style import STYLE
+from workloads.corpus.page_parts import cards, document, section, table
+from workloads.corpus.page_timings import PAGE
 from workloads.corpus.reasons import explain
 from workloads.corpus.report import BadFile, LengthBin, Report, SourceLine
 from workloads.corpus.tally import Sample
 
 _MOST_SOURCES = 60
+_TIMINGS = f'<p><a href="{PAGE}">What each step took</a>, of the clock, of processors and of memory.</p>'
 
 
-def page(report: Report) -> str:
-    """The whole document; every text from outside is escaped."""
+def page(report: Report, timed: bool = True) -> str:
+    """The whole document; every text from outside is escaped. `timed`: the page of timings lies beside it."""
     parts = [
         _history(report),
         _headline(report),
-        _section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
-        _section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
-        _section("Sources", _sources(report.sources)),
-        _section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
-        _section("Evaluation sets", _overlap(report), "Items that documents hold; those quoted with their choices are leaks."),
-        _section(
+        section("From read to kept", _waterfall(report), "Documents, in the order in which the rules are asked."),
+        section("Length of documents", _histogram(report.lengths), "Characters after cleaning, on a logarithmic scale."),
+        section("Sources", _sources(report.sources)),
+        section("Thresholds from the corpus itself", _calibration(report), "Percentiles of a sample of each source."),
+        section("Evaluation sets", _overlap(report), "Items that documents hold; those quoted with their choices are leaks."),
+        section(
             "Personal data and lexicon", compliance_sheet(report), "Documents that passed the rules; compliance.csv has all."
         ),
-        _section("Personal data to look at", audit_samples(report), "Starred out; drawn by id, so the same in every run."),
-        _section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
-        _section("Side by side", pairs_section(report.pairs, report.spec), "Drawn by id; what differs is marked."),
-        _section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
-        _section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
-        _section("Settings", _settings(report)),
+        section("Personal data to look at", audit_samples(report), "Starred out; drawn by id, so the same in every run."),
+        section("Shared text", _shared(report), "Stretches that an earlier document has too, in documents that stay."),
+        section("Side by side", pairs_section(report.pairs, report.spec), "Drawn by id; what differs is marked."),
+        section("Dropped documents to look at", _samples(report), "Drawn by id, so the same in every run."),
+        section("Bad records", _bad_records(report), "Set aside with file and position; they never stop a run."),
+        section("Time and memory", _TIMINGS, "Kept apart, since all else here is the same in every run.") if timed else "",
+        section("Settings", _settings(report)),
     ]
-    title = f"Corpus of {escape(report.name)}"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head>\n<body><main>\n<h1>{title}</h1>\n{''.join(parts)}</main></body></html>\n"
-    )
-
-
-def _section(title: str, body: str, note: str = "") -> str:
-    explanation = f'<p class="note">{note}</p>' if note else ""
-    return f"<section><h2>{title}</h2>{explanation}{body}</section>\n" if body else ""
+    return document(f"Corpus of {report.name}", "".join(parts))
 
 
 def _history(report: Report) -> str:
@@ -58,7 +50,7 @@ def _headline(report: Report) -> str:
     personal = sum(count for name, count in counts.items() if name.startswith("personal_"))
     near, semantic = counts["dropped_near_duplicate"], counts["dropped_semantic_duplicate"]
     kinds = f"{near:,} of them near ones" + (f", {semantic:,} in other words" if semantic else "")
-    cards = (
+    figures = (
         ("kept", counts["documents_kept"], f"of {counts['documents_read']:,} documents"),
         ("characters", counts["characters_kept"], f"of {counts['characters_read']:,} read"),
         ("held out", counts["documents_heldout"], "documents, for evaluation"),
@@ -68,8 +60,7 @@ def _headline(report: Report) -> str:
         ("personal data", personal, f"items in what is kept; mode {escape(str(_mode(report)))}"),
         ("bad records", counts["bad_records"], "set aside"),
     )
-    items = (f"<div><dt>{name}</dt><dd>{value:,}</dd><p>{note}</p></div>" for name, value, note in cards)
-    return f'<dl class="cards">{"".join(items)}</dl>\n'
+    return cards((name, f"{value:,}", note) for name, value, note in figures)
 
 
 def _mode(report: Report) -> Json:
@@ -140,14 +131,7 @@ def _sources(lines: tuple[SourceLine, ...]) -> str:
         rows.append((escape(line.source), *cells))
     if len(lines) > _MOST_SOURCES:
         rows.append((f"and {len(lines) - _MOST_SOURCES:,} more in report.json", "", "", "", "", ""))
-    return _table(("source", "read", "kept", "share kept", "characters kept", "dropped mainly by"), rows, "sources")
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:
-    """Cells are HTML already."""
-    names = "".join(f"<th>{name}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table class="{kind}"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+    return table(("source", "read", "kept", "share kept", "characters kept", "dropped mainly by"), rows, "sources")
 
 
 def _calibration(report: Report) -> str:
@@ -155,7 +139,7 @@ def _calibration(report: Report) -> str:
         (escape(each.source), escape(each.rule), f"{each.threshold:.4g}", f"{each.percent:g} %", f"{each.documents:,}")
         for each in report.calibration
     ]
-    return _table(("source", "rule", "threshold", "beyond it", "documents measured"), rows, "calibration") if rows else ""
+    return table(("source", "rule", "threshold", "beyond it", "documents measured"), rows, "calibration") if rows else ""
 
 
 def _overlap(report: Report) -> str:
@@ -164,7 +148,7 @@ def _overlap(report: Report) -> str:
         counts = (each.items, each.searched, each.leaked, each.documents, each.sourced, each.partly)
         rows.append((escape(each.set_name), *(f"{count:,}" for count in counts)))
     head = ("set", "items", "long enough to look for", "leaked", "documents that quote one", "only their source", "in part")
-    return _table(head, rows, "overlap") if rows else ""
+    return table(head, rows, "overlap") if rows else ""
 
 
 def _shared(report: Report) -> str:
@@ -201,7 +185,7 @@ def _sample(sample: Sample) -> str:
 def _bad_records(report: Report) -> str:
     if not report.bad_files:
         return "<p>None.</p>"
-    table = _table(("file", "reason", "records"), (_bad_row(each) for each in report.bad_files), "bad")
+    files = table(("file", "reason", "records"), (_bad_row(each) for each in report.bad_files), "bad")
     groups = []
     for reason, samples in report.samples.items():
         if reason.startswith("bad: "):
@@ -211,7 +195,7 @@ def _bad_records(report: Report) -> str:
                 for each in samples
             )
             groups.append(f"<details><summary>{escape(reason.removeprefix('bad: '))}</summary>{items}</details>")
-    return table + "".join(groups)
+    return files + "".join(groups)
 
 
 def _bad_row(each: BadFile) -> tuple[str, str, str]:
@@ -220,4 +204,4 @@ def _bad_row(each: BadFile) -> tuple[str, str, str]:
 
 def _settings(report: Report) -> str:
     rows = ((escape(key), escape(str(value))) for key, value in report.spec.items() if key != "inputs")
-    return f"<details><summary>the resolved `corpus` section</summary>{_table(('key', 'value'), rows, 'settings')}</details>"
+    return f"<details><summary>the resolved `corpus` section</summary>{table(('key', 'value'), rows, 'settings')}</details>"

@@ -3,6 +3,7 @@
 from html import escape
 
 from workloads.corpus.compliance import EVERYWHERE, ComplianceLine
+from workloads.corpus.page_parts import table
 from workloads.corpus.report import Report
 
 _MOST_LINES = 400
@@ -23,9 +24,7 @@ def compliance_sheet(report: Report) -> str:
 
 def _table(lines: list[ComplianceLine]) -> str:
     head = ("check", "source", "kind or category", "documents", "share", "items", "kept documents", "kept items")
-    names = "".join(f"<th>{name}</th>" for name in head)
-    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(line))}</tr>" for line in lines)
-    return f'<div class="scroll"><table class="compliance"><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return table(head, (_cells(line) for line in lines), "compliance")
 
 
 def _cells(line: ComplianceLine) -> tuple[str, ...]:

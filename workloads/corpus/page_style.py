@@ -40,7 +40,10 @@ td { font-variant-numeric:tabular-nums } .sources td:nth-child(4) { width:130px 
 .sources th:nth-child(n+2):nth-child(-n+3), .sources td:nth-child(n+2):nth-child(-n+3),
 .sources th:nth-child(5), .sources td:nth-child(5), .bad th:nth-child(3), .bad td:nth-child(3),
 .overlap th:nth-child(n+2), .overlap td:nth-child(n+2), .calibration th:nth-child(n+3), .calibration td:nth-child(n+3),
-.compliance th:nth-child(n+4), .compliance td:nth-child(n+4) { text-align:right }
+.compliance th:nth-child(n+4), .compliance td:nth-child(n+4),
+.timings th:nth-child(2), .timings td:nth-child(2), .timings th:nth-child(n+4), .timings td:nth-child(n+4) { text-align:right }
+.timings td:nth-child(3) { width:150px } .timings .track { height:9px } .timings td:nth-child(6) .track { height:4px; margin-top:2px }
+a { color:var(--keep) }
 th:last-child, td:last-child { padding-right:0 }
 details { border-top:1px solid var(--line); padding:.5rem 0 } details:first-of-type { margin-top:.5rem }
 summary { cursor:pointer; font-weight:550 } summary small { font-weight:400; margin-left:.4em }
@@ -58,6 +61,9 @@ mark { background:color-mix(in srgb, var(--drop) 30%, transparent); color:inheri
   .cards { grid-template-columns:repeat(2,1fr) } .pair { grid-template-columns:1fr } table { min-width:max-content }
   td { max-width:16em; overflow-wrap:anywhere }
   .sources td, .sources th { white-space:nowrap } .sources td:nth-child(4), .sources th:nth-child(4) { display:none }
+  .timings :is(td, th):is(:nth-child(3), :nth-child(5)) { display:none } table.timings { min-width:0 }
+  .timings :is(td, th) { padding-right:.45rem } .timings td:nth-child(n+2) { white-space:nowrap } .timings .track { min-width:0 }
+  .timings td:first-child { overflow-wrap:normal; min-width:6em }
   .histogram { height:150px } .histogram > div:nth-child(4n+3) small { visibility:hidden }
   .number small { display:inline; margin-left:.5em } }
 """

@@ -27,6 +27,7 @@ from workloads.corpus.parts import may_hold
 from workloads.corpus.rebuild import rebuild
 from workloads.corpus.report import Report
 from workloads.corpus.tables import where
+from workloads.corpus.timings import FILES as TIMINGS
 from workloads.corpus.write import write_table
 
 REMOVAL_VERSION = 1
@@ -92,7 +93,7 @@ def _fill(draft: Draft, corpus: Artifact, identities: frozenset[str]) -> Mapping
             table, inside = touched
             gone.setdefault(name, []).append(where(table, inside))
             write_table(draft.location / entry.path, where(table, ~inside))
-        elif name in ("documents", "index", "quarantine", "compliance.csv"):
+        elif name in ("documents", "index", "quarantine", "compliance.csv", *TIMINGS):
             draft.link(corpus.location, entry)
     if "documents" not in gone:
         raise InputError(f"{corpus} has none of the {len(identities)} documents", "", "look for their ids in its decisions")
@@ -163,6 +164,6 @@ def _account(draft: Draft, corpus: Artifact, removed: pa.Table, orphans: Sequenc
     pairs = tuple(pair for pair in before.pairs if not pair.ids() & gone)
     report = replace(before, samples=samples, audits=audits, pairs=pairs, removed=before.removed + removed.num_rows)
     draft.write("report.json", report.to_json())
-    draft.write("report.html", page(report).encode())
+    draft.write("report.html", page(report, timed=bool(corpus.entries(TIMINGS[0]))).encode())
     told = {"removed": names, "orphans": [vars(each) for each in orphans]}
     draft.write(_FILE, (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode())

@@ -6,16 +6,19 @@ from cluster.artifacts import Artifact
 from cluster.draft import Draft
 from cluster.manifest import Work
 from cluster.observe.progress import Value
+from cluster.observe.usage import Meter
 from cluster.stage import StageContext, run_stage
 from workloads.corpus.decontamination.items import find_sets, fingerprint
 from workloads.corpus.extend import open_base
 from workloads.corpus.learned.load import load_learned
+from workloads.corpus.progress import Progress
 from workloads.corpus.reading.files import find_files
 from workloads.corpus.semantic.encoders import find_encoder
 from workloads.corpus.spec import CorpusSpec
+from workloads.corpus.timings import write_timings
 from workloads.corpus.words import load_lexicon
 
-STAGE_VERSION = 6
+STAGE_VERSION = 7
 _NAME = "corpus"
 
 
@@ -34,9 +37,13 @@ def build_corpus(spec: CorpusSpec, context: StageContext) -> Artifact:
     encoder = find_encoder(spec.duplicates.semantic, context)
 
     def build(draft: Draft) -> Mapping[str, Value]:
-        from workloads.corpus.build import fill  # Ray Data takes seconds to import, and done work does not need it
+        from workloads.corpus.build import fill  # Ray takes a second to import, and done work does not need it
 
-        return fill(draft, spec, found, sets, lexicon, learned.models, context, _NAME, base, encoder)
+        with Meter("preparing") as meter:
+            progress = Progress(context.reporter, _NAME, context.name, meter)
+            facts = fill(draft, spec, found, sets, lexicon, learned.models, context, progress, base, encoder)
+            write_timings(draft, context.name, meter.done())
+        return facts
 
     inputs = {"raw": found.fingerprint()} | ({"base": base.fingerprint} if base else {})
     inputs |= {"evaluation_sets": fingerprint(sets)} if sets else {}

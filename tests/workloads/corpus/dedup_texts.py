@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from cluster.artifacts import Artifact
 from workloads.corpus.spec import CorpusSpec
+from workloads.corpus.timings import FILES as TIMINGS
 
 
 def text_of(seed: object, length: int = 200) -> str:
@@ -56,4 +57,5 @@ def spec(**duplicates: Any) -> CorpusSpec:
 
 
 def contents(artifact: Artifact) -> dict[str, str]:
-    return {entry.path: entry.sha256 for entry in artifact.manifest.files}
+    """Of all files that are the same in every run."""
+    return {entry.path: entry.sha256 for entry in artifact.manifest.files if entry.path not in TIMINGS}

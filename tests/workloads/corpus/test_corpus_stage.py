@@ -17,6 +17,7 @@ from cluster.config import read_recipe
 from cluster.errors import InputError
 from cluster.session import Session
 from cluster.stage import StageContext
+from tests.workloads.corpus.dedup_texts import contents
 from workloads.corpus.__main__ import body
 from workloads.corpus.reading.read import document_id
 from workloads.corpus.rules_spec import RulesSpec
@@ -62,10 +63,6 @@ def write_lines(path: Path, records: list[tuple[str, str]], encoding: str = "utf
 def table(artifact: Artifact, folder: str) -> list[dict[str, Any]]:
     parts = [pq.read_table(pa.BufferReader(artifact.read(entry.path))) for entry in artifact.entries(f"{folder}/")]
     return pa.concat_tables(parts).to_pylist()  # type: ignore[no-any-return]
-
-
-def contents(artifact: Artifact) -> dict[str, str]:
-    return {entry.path: entry.sha256 for entry in artifact.manifest.files}
 
 
 @pytest.fixture
@@ -243,6 +240,12 @@ def test_the_reports(raw: Path, context: StageContext) -> None:
     assert "http" not in page.replace("&lt;", "")
     assert "图片已删除" in page
     assert "invalid bytes" in page
+    assert 'href="timings.html"' in page
+    steps = json.loads(artifact.read("timings.json"))["steps"]
+    names = ["preparing", "reading", "counting lines", "cleaning", "deduplicating", "writing"]
+    assert [step["step"] for step in steps] == names
+    assert all(step["whole"] and step["peak_bytes"] > step["driver_bytes"] > 0 for step in steps)
+    assert "deduplicating" in artifact.read("timings.html").decode()
 
 
 @pytest.mark.parametrize(
