@@ -25,8 +25,8 @@ from cluster.errors import AddressError, Interrupted, ResourceError, TokenError,
 from cluster.loopback import listens_on_loopback_only, loopback_only
 
 _CONNECT_SECONDS = 5.0
-_STORE_BYTES_PER_CPU, _LEAST_STORE_BYTES = 128 << 20, 256 << 20  # for what tasks at work take and give; more spills to disk
-_SPILLING_PROCESSES = 2  # that write, and as many that read back; 45 MB each, and Ray's own choice is 4
+_STORE_BYTES_PER_CPU, _LEAST_STORE_BYTES = 64 << 20, 128 << 20  # for what tasks at work take and give; more spills to disk
+_SPILLING_PROCESSES = 1  # that writes, and one that reads back; 45 MB each, and Ray's own choice is 4
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,7 @@ def _unreachable(address: str) -> AddressError:
 
 def _private(cpus: int, dashboard: bool) -> Iterator[Session]:
     environment.default_to(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0", **environment.SERVE_PATIENCE)
+    environment.default_to(ARROW_DEFAULT_MEMORY_POOL="system")  # of workers: others keep what was freed (cluster/memory.py)
     environment.python_first_on_path()  # a submitted job's `python` is looked up there
     use_token(secrets.token_hex(32))
     import ray

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from cluster.memory import give_back
 from workloads.corpus.blocks import Blocks, heads_of
 from workloads.corpus.clean import Cleaning, clean_table
 from workloads.corpus.reading.piece import Limits, Piece
@@ -98,6 +99,7 @@ def _joined(tables: Iterator[pa.Table], block_bytes: int) -> Iterator[pa.Table]:
         if sum(each.nbytes for each in held) >= block_bytes:
             yield pa.concat_tables(held).combine_chunks()
             held = []
+            give_back()
     if held:
         yield pa.concat_tables(held).combine_chunks()
 
@@ -119,5 +121,6 @@ def clean_blocks(blocks: list[Any], cleaning: Cleaning, told: Told) -> Blocks:
 
 @ray.remote(num_returns=3)
 def _clean(block: pa.Table, cleaning: Cleaning) -> tuple[pa.Table, pa.Table, int]:
+    give_back()
     cleaned = clean_table(block, cleaning)
     return cleaned, heads_of(cleaned), block.num_rows

@@ -9,10 +9,12 @@ from typing import Any
 import ray
 
 from cluster.errors import HanlinError
+from cluster.memory import give_back
 
 
 @ray.remote
 def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    give_back()  # what the task before has left
     return function(*arguments)
 
 
@@ -41,6 +43,7 @@ def scatter(function: Callable[..., Sequence[Any]], blocks: Sequence[Any], parti
 
 @ray.remote
 def _first(function: Callable[..., Sequence[Any]], *arguments: Any) -> Any:
+    give_back()
     return function(*arguments)[0]
 
 

@@ -17,6 +17,7 @@ from ray.exceptions import RayError
 
 from cluster.artifacts import Artifact
 from cluster.manifest import FileEntry, Manifest
+from cluster.memory import give_back
 from cluster.storage import locate
 from workloads.tokenizer.documents import HELDOUT, TRAIN, open_part, parts_of
 from workloads.tokenizer.encoding import Encoder, TokenType, load_encoder
@@ -25,6 +26,8 @@ from workloads.tokenizer.pack import Counted
 from workloads.tokenizer.sources import count_by_source
 
 _UNIT_BYTES = 16 << 20  # of a compressed part for one task: about a second of work, and 30 MB of tokens
+_ROWS_AT_ONCE = 512
+_COLUMNS = ["id", "source", "split", "text"]
 _LEAST_AHEAD, _AHEAD_PER_CPU = 4, 2  # tasks begun before their turn
 
 
@@ -114,14 +117,11 @@ def _group(sizes: list[int], path: str) -> list[Unit]:
 
 @ray.remote(num_cpus=1, num_returns=3)
 def _encode_unit(uri: str, shared: tuple[Manifest, str, TokenType, Mixture], unit: Unit) -> tuple[object, ...]:
+    give_back()
     manifest, tokenizer_json, dtype, mixture = shared
-    table = _read(Artifact(locate(uri), manifest), unit)
     encoder = _loaded(tokenizer_json, dtype)
-    rows = {split: table.filter(pc.field("split") == split) for split in (TRAIN, HELDOUT)}
-    rows[TRAIN] = rows[TRAIN].filter(mixture.packs(rows[TRAIN], unit.repeat))
-    if unit.repeat:
-        rows[HELDOUT] = rows[HELDOUT].slice(0, 0)
-    encoded = {split: encode_rows(encoder, its) for split, its in rows.items()}
+    slices = [_encode_slice(encoder, mixture, unit, table) for table in _slices(Artifact(locate(uri), manifest), unit)]
+    encoded = {split: pa.concat_tables([each[split] for each in slices]) for split in (TRAIN, HELDOUT)}
     counted = {split: Counted.of(its) for split, its in encoded.items()}
     return encoded[TRAIN], encoded[HELDOUT], (counted, {split: count_by_source(its) for split, its in encoded.items()})
 
@@ -131,13 +131,31 @@ def _loaded(tokenizer_json: str, dtype: TokenType) -> Encoder:
     return load_encoder(tokenizer_json, dtype)
 
 
-def _read(corpus: Artifact, unit: Unit) -> pa.Table:
-    columns = ["id", "source", "split", "text"]
+def _encode_slice(encoder: Encoder, mixture: Mixture, unit: Unit, table: pa.Table) -> dict[str, pa.Table]:
+    """By split, what the mixture packs of these rows."""
+    rows = {split: table.filter(pc.field("split") == split) for split in (TRAIN, HELDOUT)}
+    rows[TRAIN] = rows[TRAIN].filter(mixture.packs(rows[TRAIN], unit.repeat))
+    if unit.repeat:
+        rows[HELDOUT] = rows[HELDOUT].slice(0, 0)
+    return {split: encode_rows(encoder, its) for split, its in rows.items()}
+
+
+def _slices(corpus: Artifact, unit: Unit) -> Iterator[pa.Table]:
+    """The unit's rows, some hundred at a time, so that its text never lies in memory as a whole; at least one table."""
+    if unit.stop < 0:
+        yield from _read(open_part(corpus, unit.path), unit)
+        return
     if unit.start == 0:
-        part = open_part(corpus, unit.path)
-        return part.read_row_groups(list(range(part.num_row_groups if unit.stop < 0 else unit.stop)), columns)
-    with corpus.location.filesystem.open_input_file((corpus.location / unit.path).path) as file:
-        return pq.ParquetFile(file).read_row_groups(list(range(unit.start, unit.stop)), columns)
+        corpus.verify(unit.path)
+    with corpus.location.filesystem.open_input_file((corpus.location / unit.path).path) as stream:
+        yield from _read(pq.ParquetFile(stream), unit)
+
+
+def _read(part: pq.ParquetFile, unit: Unit) -> Iterator[pa.Table]:
+    yield part.schema_arrow.empty_table().select(_COLUMNS)
+    groups = list(range(unit.start, part.num_row_groups if unit.stop < 0 else unit.stop))
+    for batch in part.iter_batches(_ROWS_AT_ONCE, groups, _COLUMNS):
+        yield pa.Table.from_batches([batch])
 
 
 def encode_rows(encoder: Encoder, table: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import ray
 
 from cluster.errors import HanlinError
+from cluster.memory import give_back
 from workloads.tokenizer.pack import Shard, write_shard
 
 _GIVE_UP_SECONDS = 60.0
@@ -48,4 +49,5 @@ class ShardTasks:
 
 @ray.remote(num_cpus=1)
 def _write(shard: Shard, *tables: pa.Table) -> None:
+    give_back()
     write_shard(shard, *tables)
