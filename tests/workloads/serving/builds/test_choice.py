@@ -12,6 +12,7 @@ from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.builds import choice
 from workloads.serving.builds.choice import BuildRef, build_for, load_chosen
 from workloads.serving.builds.stage import REFUSED, _work, find_build, wants_build
+from workloads.serving.deploy import bind_replica
 from workloads.serving.engine.base import EngineSettings
 from workloads.serving.engine.openvino import runtime
 from workloads.serving.spec import ServingSpec
@@ -110,3 +111,9 @@ def test_a_build_is_kept_as_long_as_its_model(store: ArtifactStore, model: Artif
     build = put_build(store, model)
     assert garbage(store, keep=[model.fingerprint]) == []
     assert {each.name for each in garbage(store)} == {model.location.name, build.location.name}
+
+
+def test_every_replica_of_a_deployment_is_given_the_build(store: ArtifactStore, model: Artifact) -> None:
+    put_build(store, model)
+    *_, engine, _, build = bind_replica(ServingSpec(), model, "1")._bound_deployment.init_args
+    assert (engine, build) == ("auto", build_for(ServingSpec(), model))

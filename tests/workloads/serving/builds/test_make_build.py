@@ -1,4 +1,4 @@
-"""Builds made and judged for real, of the tiny model, without Ray."""
+"""Builds made and judged for real, of the tiny model, without a Ray session."""
 
 from pathlib import Path
 
@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cluster.artifacts import ArtifactStore
+from tests.workloads.serving.tiny_model import commit_model
+from workloads.serving.builds import remote
 from workloads.serving.builds.remote import make_build
 from workloads.serving.engine.openvino import quantize, runtime
-from workloads.serving.engine.openvino.description import GRAPH
+from workloads.serving.engine.openvino.description import GRAPH, read_description
 
 pytestmark = pytest.mark.skipif(not runtime.available(), reason=f"the engine openvino needs: {runtime.INSTALL}")
 
@@ -33,3 +36,10 @@ def test_spoilt_weights_are_refused_and_say_why(tiny_folder: Path, tmp_path: Pat
     built = make_build(tiny_folder, None, tmp_path, "int8", 1)
     assert "nats off on the mean" in built.refusal
     assert built.facts()["accepted"] == "no"
+
+
+def test_the_task_puts_an_accepted_build_where_it_was_told(tiny_folder: Path, tmp_path: Path) -> None:
+    model = commit_model(ArtifactStore(str(tmp_path / "store")), tiny_folder, "m")
+    built = remote._build._function(model.uri, "", "f32", 1, str(tmp_path / "draft"))
+    assert built.refusal == ""
+    assert read_description(tmp_path / "draft").weights == "f32"

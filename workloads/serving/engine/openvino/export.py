@@ -64,7 +64,7 @@ def _shrink(graph: Any, weights: Weights) -> None:
 def _load(folder: Path) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
-    ).eval()
+    )
     text = model.config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or ["full_attention"])
     rope = (getattr(text, "rope_parameters", None) or {}).get("rope_type", "default")
@@ -74,7 +74,7 @@ def _load(folder: Path) -> Any:
             f"layers that attend to everything before, and one of {', '.join(_ROPES)}",
             "serve it with the torch engine",
         )
-    return model
+    return model.eval()
 
 
 class _WithExplicitCache(torch.nn.Module):
@@ -87,7 +87,7 @@ class _WithExplicitCache(torch.nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
         """input_ids and position_ids [rows, new], attention_mask [rows, past + new], then keys and values of every layer
         [rows, heads, past, head size]. Logits [rows, new, vocabulary], then keys and values with the new ones."""
-        cache = DynamicCache()
+        cache: Any = DynamicCache()
         cache.layers = [_filled(past[2 * index], past[2 * index + 1]) for index in range(self._layers)]
         new, total = input_ids.shape[1], attention_mask.shape[1]
         seen = torch.arange(total).unsqueeze(0) <= (torch.arange(new) + (total - new)).unsqueeze(1)
@@ -103,9 +103,9 @@ class _WithExplicitCache(torch.nn.Module):
         return (out.logits, *(part for layer in cache.layers for part in (layer.keys, layer.values)))
 
 
-def _filled(keys: Tensor, values: Tensor) -> DynamicLayer:
+def _filled(keys: Tensor, values: Tensor) -> Any:
     """By hand: the layer's own beginning is an empty one-dimensional tensor, which OpenVINO cannot convert."""
-    layer = DynamicLayer()
+    layer: Any = DynamicLayer()  # type: ignore[no-untyped-call]
     layer.keys, layer.values, layer.is_initialized = keys, values, True
     layer.dtype, layer.device = keys.dtype, keys.device
     return layer
@@ -128,7 +128,7 @@ def _trace(model: Any) -> Any:
 
 def _cache_shapes(model: Any) -> list[tuple[int, int]]:
     """(heads, head size) of the keys and of the values of each layer, seen by running it."""
-    cache = DynamicCache(config=model.config)
+    cache: Any = DynamicCache(config=model.config)
     with torch.no_grad():
         model(input_ids=torch.ones(1, 2, dtype=torch.long), use_cache=True, **{cache_name(model): cache})
     return [(part.shape[1], part.shape[3]) for layer in cache.layers for part in (layer.keys, layer.values)]
