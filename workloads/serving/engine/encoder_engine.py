@@ -61,9 +61,8 @@ class EncoderEngine(Engine):
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
         raise RequestError("generate", "this model is an encoder", "ask a decoder", param="model")
-        yield Chunk()
 
     async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
         return await self._ask(Task("embed"), batch)

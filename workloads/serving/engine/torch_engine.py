@@ -218,8 +218,8 @@ class TorchEngine(Engine):
         if running[0].unread:  # a prompt longer than one step's budget, alone in this pass
             return
         joined = batch.start_decoding(rows, self._cache)
-        for row in range(joined.start, joined.stop):
-            self._keep(row)
+        for place in range(joined.start, joined.stop):
+            self._keep(place)
         self._choose(joined, logits[ends] if scored else logits)
 
     def _decode(self, rows: slice) -> None:
@@ -237,7 +237,7 @@ class TorchEngine(Engine):
     def _check_guess(self, guess: list[int], logits: Tensor) -> None:
         """Go on with the only decoding row as long as the model says what was guessed, and one token beyond."""
         row, right = self._batch.rows[0], 0
-        for guessed, own in zip([*guess, None], logits.split(1), strict=True):
+        for guessed, own in zip([*guess, None], logits[:, None], strict=True):
             self._batch.advance(slice(0, 1))
             self._choose(slice(0, 1), own)
             if not row.generated or row.generated[-1] != guessed or self._batch.find(row.request.id) is None:
