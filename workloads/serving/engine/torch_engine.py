@@ -28,15 +28,17 @@ from workloads.serving.engine.base import (
     Stats,
     Unfinished,
 )
-from workloads.serving.engine.batch import Batch, Running
-from workloads.serving.engine.cache import Passing, SlotCache
+from workloads.serving.engine.batch import Batch
+from workloads.serving.engine.cache import SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
 from workloads.serving.engine.devices import device_of
-from workloads.serving.engine.encoding import Encodings, Task, mean_of, padded, unit
+from workloads.serving.engine.encoding import Encodings, Task
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.prefixes import Prefixes
+from workloads.serving.engine.running import Running
 from workloads.serving.engine.scoring import score_prompt, scores_of
+from workloads.serving.engine.vectors import vectors
 from workloads.serving.engine.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)
@@ -268,11 +270,7 @@ class TorchEngine(Engine):
 
     def _embed(self, task: Task, texts: list[tuple[int, ...]]) -> list[list[float]]:
         self._note(prompt_tokens=sum(map(len, texts)))
-        tokens, real = padded(texts, self._decoder.device)
-        positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
-        passing = Passing()
-        window = passing.window(positions, self._decoder.dtype)
-        return unit(mean_of(self._decoder.hidden(tokens, positions, passing, window), real))
+        return vectors(self._decoder, texts)
 
     def _expire(self) -> None:
         now = time.time()
