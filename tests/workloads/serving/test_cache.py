@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from tests.workloads.serving.test_delivery import quiet_stream
 from workloads.serving.engine.base import Request, Sampling
-from workloads.serving.engine.batch import Batch, Running
+from workloads.serving.engine.batch import Batch
 from workloads.serving.engine.cache import SlotCache
+from workloads.serving.engine.running import Running
 
 CPU = torch.device("cpu")
 SLOTS, CONTEXT = 5, 24

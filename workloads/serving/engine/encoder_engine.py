@@ -21,8 +21,9 @@ from cluster.errors import RequestError, UnavailableError, UserError
 from workloads.models.encoder import pooling_of
 from workloads.models.folder import quiet_transformers
 from workloads.serving.engine.base import Capabilities, Chunk, Engine, EngineSettings, Request, Stats, Unfinished
-from workloads.serving.engine.encoding import Encodings, Task, mean_of, padded, unit
+from workloads.serving.engine.encoding import Encodings, Task
 from workloads.serving.engine.int8 import quantize_linears
+from workloads.serving.engine.vectors import mean_of, padded, unit
 
 _HEADS = {"ForMaskedLM": AutoModelForMaskedLM, "ForSequenceClassification": AutoModelForSequenceClassification}
 _DRAIN_POLL_SECONDS = 0.02
@@ -61,9 +62,8 @@ class EncoderEngine(Engine):
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
         raise RequestError("generate", "this model is an encoder", "ask a decoder", param="model")
-        yield Chunk()
 
     async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
         return await self._ask(Task("embed"), batch)

@@ -9,9 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from cluster.errors import RequestError, UnavailableError
 
 
@@ -102,23 +99,3 @@ def choose(lengths: Sequence[int], budget: int) -> list[int]:
         chosen.append(index)
         width = wider
     return chosen
-
-
-def padded(texts: Sequence[tuple[int, ...]], device: torch.device, filler: int = 0) -> tuple[Tensor, Tensor]:
-    """Tokens [texts, longest], padded to the right, and which of them are real."""
-    width = max(map(len, texts))
-    tokens = torch.tensor([text + (filler,) * (width - len(text)) for text in texts], device=device)
-    lengths = torch.tensor([len(text) for text in texts], device=device)
-    return tokens, torch.arange(width, device=device) < lengths[:, None]
-
-
-def unit(vectors: Tensor) -> list[list[float]]:
-    """Vectors of length 1."""
-    scaled: list[list[float]] = torch.nn.functional.normalize(vectors.float(), dim=-1).tolist()
-    return scaled
-
-
-def mean_of(states: Tensor, real: Tensor) -> Tensor:
-    """The mean of the states [texts, width, size] of real tokens [texts, width]."""
-    seen = real[..., None].to(states.dtype)
-    return (states * seen).sum(1) / seen.sum(1)

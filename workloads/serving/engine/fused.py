@@ -69,9 +69,9 @@ class FusedDecoder:
             linear = _packed
         if precision == "int8":
             linear = quantized
-        self._embedding = weights["model.embed_tokens.weight"]
+        self._embedding = weights["model.embed_tokens.weight"].clone()  # a tensor of the file keeps all of it in memory
         head = weights.get("lm_head.weight", self._embedding)
-        self._last_norm = weights["model.norm.weight"]
+        self._last_norm = weights["model.norm.weight"].clone()
         self._head = linear(head * self._last_norm)
         self._layers = [self._layer(weights, f"model.layers.{i}.", linear) for i in range(int(config["num_hidden_layers"]))]
         self._cos, self._sin = self._rotations(config)

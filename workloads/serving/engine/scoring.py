@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workloads.serving.engine.base import TokenScore
-from workloads.serving.engine.batch import Running
+from workloads.serving.engine.running import Running
 from workloads.serving.engine.sampling import score
 
 

@@ -28,15 +28,17 @@ from workloads.serving.engine.base import (
     Stats,
     Unfinished,
 )
-from workloads.serving.engine.batch import Batch, Running
-from workloads.serving.engine.cache import Passing, SlotCache
+from workloads.serving.engine.batch import Batch
+from workloads.serving.engine.cache import SlotCache
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.delivery import Outbox, Stream
 from workloads.serving.engine.devices import device_of
-from workloads.serving.engine.encoding import Encodings, Task, mean_of, padded, unit
+from workloads.serving.engine.encoding import Encodings, Task
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.prefixes import Prefixes
+from workloads.serving.engine.running import Running
 from workloads.serving.engine.scoring import score_prompt, scores_of
+from workloads.serving.engine.vectors import vectors
 from workloads.serving.engine.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)
@@ -218,8 +220,8 @@ class TorchEngine(Engine):
         if running[0].unread:  # a prompt longer than one step's budget, alone in this pass
             return
         joined = batch.start_decoding(rows, self._cache)
-        for row in range(joined.start, joined.stop):
-            self._keep(row)
+        for place in range(joined.start, joined.stop):
+            self._keep(place)
         self._choose(joined, logits[ends] if scored else logits)
 
     def _decode(self, rows: slice) -> None:
@@ -237,7 +239,7 @@ class TorchEngine(Engine):
     def _check_guess(self, guess: list[int], logits: Tensor) -> None:
         """Go on with the only decoding row as long as the model says what was guessed, and one token beyond."""
         row, right = self._batch.rows[0], 0
-        for guessed, own in zip([*guess, None], logits.split(1), strict=True):
+        for guessed, own in zip([*guess, None], logits[:, None], strict=True):
             self._batch.advance(slice(0, 1))
             self._choose(slice(0, 1), own)
             if not row.generated or row.generated[-1] != guessed or self._batch.find(row.request.id) is None:
@@ -268,11 +270,7 @@ class TorchEngine(Engine):
 
     def _embed(self, task: Task, texts: list[tuple[int, ...]]) -> list[list[float]]:
         self._note(prompt_tokens=sum(map(len, texts)))
-        tokens, real = padded(texts, self._decoder.device)
-        positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
-        passing = Passing()
-        window = passing.window(positions, self._decoder.dtype)
-        return unit(mean_of(self._decoder.hidden(tokens, positions, passing, window), real))
+        return vectors(self._decoder, texts)
 
     def _expire(self) -> None:
         now = time.time()

@@ -4,7 +4,7 @@ import heapq
 import itertools
 from collections.abc import Iterator
 
-from workloads.serving.engine.batch import Running
+from workloads.serving.engine.running import Running
 
 
 class Waiting:

@@ -2,7 +2,7 @@
 
 from tests.workloads.serving.test_delivery import quiet_stream
 from workloads.serving.engine.base import Request
-from workloads.serving.engine.batch import Running
+from workloads.serving.engine.running import Running
 from workloads.serving.engine.waiting import Waiting
 
 
