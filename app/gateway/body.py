@@ -35,4 +35,4 @@ class Body(BaseModel):
                     raise RequestError(f"{name} is not supported", "", f"take {name} out of the request", param=name)
             elif name not in self.accepted and name not in _warned and len(_warned) < 1000:
                 _warned.add(name)
-                _LOG.warning("request_field_ignored field=%s", name[:64])
+                _LOG.warning("request_field_ignored field=%s", ascii(name[:64]))

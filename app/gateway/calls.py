@@ -9,6 +9,8 @@ import re
 import uuid
 from dataclasses import dataclass, field
 
+import orjson
+
 BEGIN, END = "<tool_call>", "</tool_call>"
 _HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([^"\\]+)"\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\{)')
 
@@ -129,13 +131,14 @@ class CallReader:
     def _whole_call(self, body: str) -> bool:
         """A call whose keys stand in another order, or whose arguments are not an object."""
         try:
-            call = json.loads(body)
-        except (ValueError, RecursionError):
+            call = orjson.loads(body)
+            if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+                return False
+            arguments = call.get("arguments", call.get("parameters", {}))
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+        except (orjson.JSONDecodeError, RecursionError):
             return False
-        if not isinstance(call, dict) or not isinstance(call.get("name"), str):
-            return False
-        arguments = call.get("arguments", call.get("parameters", {}))
-        self._open(call["name"], arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False))
+        self._open(call["name"], text)
         return True
 
     def _open(self, name: str, arguments: str = "") -> None:

@@ -269,5 +269,5 @@ def answers(whole: type[BaseModel] | None, streamed: bool = False) -> dict[int |
     if whole is None:
         found[200] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
     if streamed:
-        found[200]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        found[200]["content"] = {"text/event-stream": {}}
     return found

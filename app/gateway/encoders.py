@@ -46,7 +46,8 @@ def add_encoders(app: FastAPI, service: Service) -> None:
         body.check()
         served = await service.models.find(body.model)
         batch = await batch_of(body.input, served)
-        vectors = await service.upstream.embed(served.app, batch)
+        async with service.encoding(served, batch):
+            vectors = await service.upstream.embed(served.app, batch)
         told: list[str | list[float]] = [_packed(vector) if body.encoding_format == "base64" else vector for vector in vectors]
         entries = [{"object": "embedding", "index": index, "embedding": each} for index, each in enumerate(told)]
         return service.counted("embeddings", _listed(body, served, batch, entries))
@@ -63,7 +64,8 @@ def add_encoders(app: FastAPI, service: Service) -> None:
             raise RequestError(
                 "a text without a mask", f"the mask is {name}", f"put {name} where a word is missing", param="input"
             )
-        filled = await service.upstream.fill_mask(served.app, batch, mask, body.top_k or 5)
+        async with service.encoding(served, batch):
+            filled = await service.upstream.fill_mask(served.app, batch, mask, body.top_k or 5)
         entries = [
             {"object": "fill_mask", "index": index, "masks": [[_filling(served, *each) for each in best] for best in masks]}
             for index, masks in enumerate(filled)
@@ -76,7 +78,8 @@ def add_encoders(app: FastAPI, service: Service) -> None:
         body.check()
         served = await service.models.find(body.model)
         batch = await batch_of(body.input, served)
-        labels = await service.upstream.classify(served.app, batch)
+        async with service.encoding(served, batch):
+            labels = await service.upstream.classify(served.app, batch)
         entries = [_classified(index, scores) for index, scores in enumerate(labels)]
         return service.counted("classify", _listed(body, served, batch, entries))
 

@@ -14,8 +14,8 @@ from workloads.serving.engine.base import Grammar
 
 _SCHEMA_BYTES = 64 << 10
 """Largest schema, as JSON; a compiled one takes some hundred times as much memory."""
-_SCHEMA_DEPTH = 32
-"""Deepest nesting of a schema's objects and lists; who checks and compiles one does so by recursion."""
+MAX_DEPTH = 32
+"""Deepest nesting of a schema's objects and lists; who checks, shows and compiles one does so by recursion."""
 
 
 class PlainFormat(Body):
@@ -57,8 +57,8 @@ def grammar_of(wanted: ResponseFormat | None) -> Grammar | None:
 
 def schema_grammar(schema: dict[str, JsonValue], param: str) -> Grammar:
     """The grammar of a JSON schema. Raises RequestError for one that is none or too large."""
-    if not _shallow(schema):
-        raise RequestError("a deep JSON schema", f"at most {_SCHEMA_DEPTH} levels", "use $defs and $ref", param=param)
+    if not shallow(schema):
+        raise RequestError("a deep JSON schema", f"at most {MAX_DEPTH} levels", "use $defs and $ref", param=param)
     text = json.dumps(schema, ensure_ascii=False)
     if len(text.encode()) > _SCHEMA_BYTES:
         raise RequestError("a large JSON schema", f"at most {_SCHEMA_BYTES >> 10} KiB", "make it smaller", param=param)
@@ -73,9 +73,10 @@ def schema_grammar(schema: dict[str, JsonValue], param: str) -> Grammar:
     return Grammar("json_schema", text)
 
 
-def _shallow(schema: JsonValue) -> bool:
-    level: list[JsonValue] = [schema]
-    for _ in range(_SCHEMA_DEPTH):
+def shallow(value: JsonValue) -> bool:
+    """Whether it nests no deeper than MAX_DEPTH."""
+    level: list[JsonValue] = [value]
+    for _ in range(MAX_DEPTH):
         level = [inner for each in level for inner in _inside(each)]
         if not level:
             return True

@@ -105,6 +105,7 @@ class ResponsesBody(Body):
             parallel_tool_calls=self.parallel_tool_calls,
             logprobs=self.wants_scores,
             top_logprobs=self.top_logprobs if self.wants_scores else None,
+            user=self.user,
         )
 
     def _messages(self) -> list[ChatMessage]:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from app.gateway.cache.note import cache_header
 from app.gateway.conversation import conversation_of
 from app.gateway.described import ResponseAnswer, answers
 from app.gateway.failures import renamed
@@ -39,8 +40,9 @@ def add_responses(app: FastAPI, service: Service) -> None:
         if not body.stream:
             async for _, piece in events:
                 writer.feed(piece)
-            return service.counted("responses", JSONResponse(writer.response(), headers=headers))
+            return service.counted("responses", JSONResponse(writer.response(), headers=headers | cache_header()))
         first = await anext(events)
+        headers |= cache_header()
         lines = _lines(first, events, writer, job)
         streamed = StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
         return service.counted("responses", streamed)

@@ -113,7 +113,8 @@ class CompletionBody(SamplingBody):
     logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
     echo: bool | None = False
 
-    refused: ClassVar[Mapping[str, tuple[object, ...]]] = SamplingBody.refused | {
+    refused: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        **SamplingBody.refused,
         "tools": ([],),
         "tool_choice": ("none", "auto"),
     }

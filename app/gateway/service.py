@@ -7,10 +7,12 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -26,7 +28,7 @@ from app.gateway.limits.admission import Admission
 from app.gateway.limits.caller import Caller, current_caller
 from app.gateway.limits.deadline import until
 from app.gateway.metrics import Metrics
-from app.gateway.models import Models
+from app.gateway.models import Models, Served
 from app.gateway.schema import SamplingBody
 from app.gateway.settings import GatewaySettings
 from app.gateway.shapes import Shape, usage
@@ -34,6 +36,7 @@ from app.gateway.trials import Trials
 from app.gateway.upstream import Upstream
 from cluster.errors import HanlinError
 from cluster.observe.metrics import SERVING_BROKEN
+from workloads.serving.engine.base import Request
 
 _LOG = logging.getLogger(__name__)
 REVISION_HEADER = "x-hanlin-revision"
@@ -122,6 +125,17 @@ class Service:
                 async for event in events:
                     tenant.use(event[1].tokens)
                     yield event
+
+    @asynccontextmanager
+    async def encoding(self, served: Served, batch: Sequence[tuple[int, ...]]) -> AsyncIterator[None]:
+        """A place for a batch that an encoder reads in the block; the caller pays for its tokens. Raises OverloadedError."""
+        caller = current_caller()
+        whole = Request(uuid.uuid4().hex, tuple(chain.from_iterable(batch)), 0)
+        async with (
+            asyncio.timeout(caller.seconds_left()),
+            self.admission.place(Job(served, tuple(batch), (whole,), ()), caller),
+        ):
+            yield
 
     def counted(self, endpoint: str, response: Response) -> Response:
         """An answer on its way out, told to the metrics."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.gateway.answer import ScoredToken
 from app.gateway.body import Body, ModelName
+from app.gateway.cache.note import cache_header
 from app.gateway.described import Detokenized, Scores, Tokenized, answers
 from app.gateway.failures import renamed
 from app.gateway.inputs import Input, TokenId, input_usage, tokens_of
@@ -87,7 +88,8 @@ def add_tokens(app: FastAPI, service: Service) -> None:
             "data": [_entry(index, each) for index, each in enumerate(scores)],
             "usage": input_usage(job.prompts),
         }
-        return service.counted("score", JSONResponse(data, headers={REVISION_HEADER: served.revision}))
+        headers = {REVISION_HEADER: served.revision} | cache_header()
+        return service.counted("score", JSONResponse(data, headers=headers))
 
 
 async def _tokenized(body: TokenizeBody, served: Served) -> tuple[int, ...]:

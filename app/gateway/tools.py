@@ -3,15 +3,15 @@
 Not for reading calls out of an answer (calls.py).
 """
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import orjson
 from pydantic import Field, JsonValue
 
 from app.gateway.body import Body
 from app.gateway.calls import BEGIN, CallReader
-from app.gateway.grammar import schema_grammar
+from app.gateway.grammar import MAX_DEPTH, schema_grammar, shallow
 from app.gateway.template import ChatTemplate
 from cluster.errors import RequestError
 from workloads.serving.engine.base import Grammar
@@ -58,11 +58,15 @@ class ToolCall(Body):
     function: MadeCall
 
     def for_template(self) -> dict[str, JsonValue]:
+        return {"id": self.id, "type": self.type, "function": {"name": self.function.name, "arguments": self._arguments()}}
+
+    def _arguments(self) -> JsonValue:
+        """As an object, which templates expect; as text where they are none."""
         try:
-            arguments: JsonValue = json.loads(self.function.arguments)
-        except (ValueError, RecursionError):
-            arguments = self.function.arguments
-        return {"id": self.id, "type": self.type, "function": {"name": self.function.name, "arguments": arguments}}
+            arguments: JsonValue = orjson.loads(self.function.arguments)
+        except orjson.JSONDecodeError:
+            return self.function.arguments
+        return arguments if shallow(arguments) else self.function.arguments
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ def plan_tools(body: "ChatBody", template: ChatTemplate) -> ToolPlan | None:
     if body.response_format is not None and body.response_format.type != "text":
         raise RequestError("tools and response_format", "one of them", "leave one out", param="response_format")
     shown = tuple(tool.model_dump(exclude_none=True) for tool in body.tools)
+    if not shallow(list(shown)):
+        raise RequestError("deep tools", f"at most {MAX_DEPTH} levels", "use $defs and $ref", param="tools")
     if choice == "auto":
         return ToolPlan(shown, None, False, body.parallel_tool_calls is False)
     named = choice.function.name if isinstance(choice, NamedTool) else ""

@@ -10,7 +10,7 @@ from app.gateway.serve import get_routes, set_routes
 from app.registry.registry import Registry
 from cluster.artifacts import Artifact
 from cluster.errors import ResourceError
-from workloads.serving.deploy import DEPLOYMENT, application_of, deploy_revision, deployed, remove_revision
+from workloads.serving.deploy import DEPLOYMENT, application_of, deploy_replicas, deployed, remove_revision
 from workloads.serving.spec import ServingSpec
 
 _PROCESS_BYTES = 400 << 20  # of a replica before its weights: Python, Ray and torch, measured
@@ -48,14 +48,17 @@ class ServeFleet:
             return
         model = self.registry.load(str(revision))
         require_memory(model, self.spec.replicas)
-        deploy_revision(self.spec, model, self._name(revision))
+        deploy_replicas(self.spec, model, self._name(revision))
 
     def _replicas(self, revision: int) -> int:
         from ray import serve
 
         application = serve.status().applications.get(application_of(self._name(revision)))
-        states = application.deployments[DEPLOYMENT].replica_states if application and application.deployments else {}
-        return int(states.get("RUNNING", 0))
+        deployment = application.deployments.get(DEPLOYMENT) if application else None
+        if deployment is None:
+            return 0
+        asleep = deployment.status == "HEALTHY"  # none runs because none is asked
+        return max(int(deployment.replica_states.get("RUNNING", 0)), int(asleep))
 
     def _direct(self, routes: tuple[Route, ...]) -> None:
         table = get_routes()

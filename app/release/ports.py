@@ -21,7 +21,7 @@ class Fleet(Protocol):
         """Let it finish its answers and end."""
 
     async def replicas(self, revision: int) -> int:
-        """How many of its replicas run."""
+        """How many of its replicas run, or would if they were asked."""
 
     async def direct(self, routes: tuple[Route, ...]) -> None:
         """The model's routes from now on; nothing happens where they are so already."""

@@ -14,17 +14,18 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from ray import serve
 
 from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-from cluster.artifacts import ArtifactStore
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.session import Session
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, free_port, stop_serving
+from workloads.serving.deploy import application_of, bind_replica, deploy_revision, free_port, stop_serving
 from workloads.serving.spec import ServingSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-STREAMS, TOKENS, CONTEXT = 32, 400, 1000
+STREAMS, TOKENS, CONTEXT = 32, 900, 1000
 REVISION = uuid.uuid4().hex[:8]  # in the names of the processes, so that none but ours can be hit
 
 
@@ -41,12 +42,18 @@ class Answer:
         return max(later - sooner for sooner, later in zip(self.times, self.times[1:], strict=False))
 
 
+SPEC = ServingSpec(port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=1)
+
+
 @pytest.fixture(scope="module")
-def url(ray_session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     folder = tmp_path_factory.mktemp("streams")
-    model = commit_model(ArtifactStore(str(folder / "store")), write_model(folder / "tiny", 1, CONTEXT), "1")
-    spec = ServingSpec(port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=5)
-    found = start_gateway(spec, single_route("tiny", REVISION, deploy_revision(spec, model, REVISION)))
+    return commit_model(ArtifactStore(str(folder / "store")), write_model(folder / "tiny", 1, CONTEXT), "1")
+
+
+@pytest.fixture(scope="module")
+def url(ray_session: Session, model: Artifact) -> Iterator[str]:
+    found = start_gateway(SPEC, single_route("tiny", REVISION, deploy_revision(SPEC, model, REVISION)))
     wait_ready(found)
     yield found
     stop_gateway()
@@ -89,18 +96,18 @@ async def whole(client: httpx.AsyncClient, number: int) -> Any:
     return (await client.post("/v1/completions", json=body)).json()
 
 
-def run(url: str, kills: int = 0) -> list[Answer]:
-    """All streams at once; so many replicas are killed once every stream has begun, and before any has ended."""
+def run(url: str, disturb: Callable[[], object] | None = None) -> list[Answer]:
+    """All streams at once; they are disturbed once every one has begun, and before any has ended."""
 
     async def all_of_them() -> list[Answer]:
         answers = [Answer() for _ in range(STREAMS)]
         async with httpx.AsyncClient(base_url=url, timeout=200, limits=httpx.Limits(max_connections=STREAMS)) as client:
             tasks = [asyncio.create_task(stream(client, number, answer)) for number, answer in enumerate(answers)]
-            if kills:
+            if disturb is not None:
                 while not all(each.text for each in answers):
                     await asyncio.sleep(0.001)
-                kill(kills)
-                assert not any(each.end for each in answers), "the kill was to hit streams in their midst"
+                disturb()
+                assert not any(each.end for each in answers), "this was to hit streams in their midst"
             await asyncio.gather(*tasks, return_exceptions=True)  # a connection that is cut shows as an answer without an end
         return answers
 
@@ -116,7 +123,7 @@ def test_streams_survive_kill_9(url: str, seen: Seen) -> None:
     undisturbed = run(url)
     assert [each.end for each in undisturbed] == ["[DONE]"] * STREAMS
     until(lambda: len(replicas()) == 2)
-    disturbed = run(url, kills=1)
+    disturbed = run(url, lambda: kill(1))
     seen("streams, one of two replicas killed: cut in silence", sum(not each.end for each in disturbed))
     seen("streams, one of two replicas killed: whole", sum(each.end == "[DONE]" for each in disturbed))
     pauses = sorted((each.longest_pause for each in disturbed), reverse=True)[: STREAMS // 2]
@@ -144,10 +151,28 @@ def test_whole_answers_survive_kill_9(url: str) -> None:
 def test_where_all_replicas_die_streams_wait_for_new_ones_or_say_so(url: str, seen: Seen) -> None:
     undisturbed = run(url)
     until(lambda: len(replicas()) == 2)
-    disturbed = run(url, kills=2)
+    disturbed = run(url, lambda: kill(2))
     seen("streams, both replicas killed: cut in silence", sum(not each.end for each in disturbed))
     seen("streams, both replicas killed: whole", sum(each.end == "[DONE]" for each in disturbed))
     seen("streams, both replicas killed: longest pause, s", max(each.longest_pause for each in disturbed))
     assert {each.end for each in disturbed} <= {"[DONE]", "unavailable"}
     for before, after in zip(undisturbed, disturbed, strict=True):
         assert after.text == before.text if after.end == "[DONE]" else before.text.startswith(after.text)
+
+
+def test_a_copy_that_has_to_go_hands_over_what_it_cannot_finish(url: str, model: Artifact, seen: Seen) -> None:
+    """Serve replaces both copies, and ends the old ones after `drain_seconds`, which the streams outlast."""
+
+    def replace_copies() -> None:
+        app = application_of(REVISION)
+        target = serve.RunTarget(bind_replica(SPEC, model, REVISION), name=app, route_prefix=None)
+        serve.run_many([target], wait_for_applications_running=False)
+
+    undisturbed = run(url)
+    until(lambda: len(replicas()) == 2)
+    old = replicas()
+    disturbed = run(url, replace_copies)
+    seen("streams, both replicas replaced: whole", sum(each.end == "[DONE]" for each in disturbed))
+    seen("streams, both replicas replaced: longest pause, s", max(each.longest_pause for each in disturbed))
+    assert [(each.end, each.text) for each in disturbed] == [("[DONE]", each.text) for each in undisturbed]
+    until(lambda: not any(each.is_running() for each in old))

@@ -73,9 +73,14 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
     Doing it again with the same arguments changes nothing. Raises ArtifactError where a byte of the model has changed,
     UnavailableError where no replica comes up within `start_timeout`; what was served before goes on in either case.
     """
+    start_http(spec)
+    return deploy_replicas(spec, model, revision)
+
+
+def deploy_replicas(spec: ServingSpec, model: Artifact, revision: str) -> str:
+    """The same where HTTP is served already, from any machine of the cluster."""
     from ray import serve
 
-    start_http(spec)
     app = application_of(revision)
     if app in deployed():
         return app

@@ -24,11 +24,12 @@ _LEAVE_SECONDS = 2
 HAProxy is told within 0.1 s, and asks another gateway where one takes no more connections."""
 
 _LOOPBACK_HAPROXY = """#!/bin/sh
-# HAProxy with its own two pages, which Serve opens to every interface, on loopback.
+# HAProxy with its own two pages, which Serve opens to every interface, on loopback; it ends with the process that started it.
 for word; do
   [ "$before" = -f ] && sed -E -i 's/^([[:space:]]*bind) *\\*?:({pages})$/\\1 127.0.0.1:\\2/' "$word"
   before="$word"
 done
+command -v setpriv > /dev/null && exec setpriv --pdeathsig TERM '{haproxy}' "$@"
 exec '{haproxy}' "$@"
 """
 
@@ -39,18 +40,20 @@ def entrance_environment(spec: ServingSpec) -> dict[str, str]:
         return {}
     if spec.tls_certificate:
         return _without("Serve's HAProxy has no TLS")
-    program, own = _haproxy(), {}
+    program, places, ports = _haproxy(), {}, _free_ports()
     if program and (folder := private_folder()):
-        program, own = _private(folder, program)
+        places = _closed(folder / "haproxy", program, list(ports.values()))
+        program = places["RAY_SERVE_HAPROXY_BINARY_PATH"]
     if not _runs(program):
         return _without("HAProxy does not run here; it comes with ray[serve] on Linux")
-    return own | {
+    settings = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # an HAProxy from before a change of gateways may still have the longest answer to give
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(math.ceil(spec.request_timeout) + 10),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(_LEAVE_SECONDS),
     }
+    return settings | ports | places
 
 
 def _without(reason: str) -> dict[str, str]:
@@ -75,24 +78,26 @@ def _runs(program: str) -> bool:
         return False
 
 
-def _private(folder: Path, haproxy: str) -> tuple[str, dict[str, str]]:
-    """The program and the variables of a session that shares a machine with others and shows itself to none: own ports, a closed
-    folder, and all on loopback."""
-    home = folder / "haproxy"
+def _free_ports() -> dict[str, str]:
+    """Of Serve's own proxy, to which HAProxy turns while no gateway is there, and of HAProxy's two pages. Serve's usual ones may be
+    another session's on the same machine."""
+    names = ("RAY_SERVE_FALLBACK_PROXY_HTTP_PORT", "RAY_SERVE_HAPROXY_STATS_PORT", "RAY_SERVE_HAPROXY_METRICS_PORT")
+    return dict(zip(names, map(str, free_ports(len(names))), strict=True))
+
+
+def _closed(home: Path, haproxy: str, ports: list[str]) -> dict[str, str]:
+    """A folder for a session that shows itself to nobody else on the machine: HAProxy's sockets, and HAProxy with these ports on
+    loopback."""
     home.mkdir(exist_ok=True)
-    statistics, metrics, fallback = free_ports(3)
     program = home / "haproxy"
-    program.write_text(_LOOPBACK_HAPROXY.format(pages=f"{statistics}|{metrics}", haproxy=haproxy))
+    program.write_text(_LOOPBACK_HAPROXY.format(pages="|".join(ports), haproxy=haproxy))
     program.chmod(0o700)
-    places: dict[str, Path | int] = {
+    places = {
         "RAY_SERVE_HAPROXY_BINARY_PATH": program,
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": home / "cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": home / "admin",
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": home / "metrics",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": home,
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": home / "state",
-        "RAY_SERVE_HAPROXY_STATS_PORT": statistics,
-        "RAY_SERVE_HAPROXY_METRICS_PORT": metrics,
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": fallback,
     }
-    return str(program), {name: str(place) for name, place in places.items()}
+    return {name: str(place) for name, place in places.items()}

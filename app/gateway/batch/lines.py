@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from app.gateway.batch.record import Fault
 
 ENDPOINTS = frozenset(
@@ -58,14 +60,14 @@ def check(file: Path, endpoint: str) -> tuple[int, tuple[Fault, ...]]:
 
 def parse(raw: bytes) -> Line:
     """One line that `check` found right."""
-    request = json.loads(raw)
+    request = orjson.loads(raw)
     return Line(request["custom_id"], request["body"])
 
 
 def _fault(raw: bytes, number: int, endpoint: str, seen: set[str]) -> Fault | None:
     try:
-        request = json.loads(raw)
-    except (ValueError, RecursionError):
+        request = orjson.loads(raw)
+    except orjson.JSONDecodeError:
         return Fault("invalid_json_line", "the line is not JSON", number)
     if not isinstance(request, dict):
         return Fault("invalid_json_line", "the line is not a JSON object", number)
@@ -95,10 +97,10 @@ def unanswered_line(line: Line, code: str, message: str) -> bytes:
 
 def is_answer(raw: bytes) -> bool:
     """Whether a line belongs into the output file, not the error file."""
-    response = json.loads(raw)["response"]
+    response = orjson.loads(raw)["response"]
     return response is not None and response["status_code"] == 200
 
 
 def _line(line: Line, response: dict[str, Any] | None, error: dict[str, str] | None) -> bytes:
     told = {"id": f"batch_req_{uuid.uuid4().hex}", "custom_id": line.custom_id, "response": response, "error": error}
-    return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"

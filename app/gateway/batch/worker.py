@@ -7,7 +7,7 @@ from contextlib import suppress
 from app.gateway.batch.record import Batch
 from app.gateway.batch.runner import BatchRunner
 from app.gateway.batch.store import BatchStore
-from cluster.errors import UserError
+from cluster.errors import HanlinError, UserError
 from cluster.observe.logs import event
 
 _LOG = logging.getLogger(__name__)
@@ -34,13 +34,19 @@ class BatchWorker:
                 await asyncio.wait_for(self._new.wait(), _LOOK_SECONDS)
 
     async def round(self) -> None:
-        """Run what is there and nobody else runs. What fails is told and tried again in the next round."""
+        """Run what is there and nobody else runs. What fails is told, and tried again in the next round."""
         try:
-            for batch in await asyncio.to_thread(self._store.unfinished):
-                with suppress(UserError):  # another gateway runs it
-                    await self._claimed(batch)
-        except Exception:  # noqa: BLE001 - the other batches, and the gateway, go on
-            _LOG.exception("batch_failed")
+            found = await asyncio.to_thread(self._store.unfinished)
+        except HanlinError as error:  # a store that is away
+            event(_LOG, "batches_unseen", logging.WARNING, reason=str(error))
+            return
+        for batch in found:
+            try:
+                await self._claimed(batch)
+            except UserError:  # another gateway runs it
+                continue
+            except Exception:  # noqa: BLE001 - the other batches, and the gateway, go on
+                _LOG.exception("batch_failed")
 
     async def _claimed(self, batch: Batch) -> None:
         claim = self._store.running(batch)

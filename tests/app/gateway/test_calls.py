@@ -1,6 +1,5 @@
 """Calls in an answer: the same however the text is cut, and what is no call stays text."""
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -73,6 +72,12 @@ def test_one_call_at_most_where_that_was_asked() -> None:
     assert found.text == ""
 
 
-def test_deep_nesting_is_no_call() -> None:
-    body = "<tool_call>" + json.dumps([]) + "[" * 100_000
+@pytest.mark.parametrize("inner", ["[" * 100_000, '{"arguments": ' + '{"a":' * 1010 + "1" + "}" * 1010 + ', "name": "f"}'])
+def test_deep_nesting_is_no_call(inner: str) -> None:
+    body = f"<tool_call>{inner}</tool_call>"
+    assert read([body]).text == body
+
+
+def test_half_a_character_is_no_call() -> None:
+    body = '<tool_call>{"arguments": {"a": "\\ud800"}, "name": "f"}</tool_call>'
     assert read([body]).text == body

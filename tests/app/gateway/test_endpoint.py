@@ -207,6 +207,23 @@ def test_feedback_is_kept_in_the_store(served: Served) -> None:
     assert [(each.answer_id, each.correction) for each in kept] == [(answer.id, "一座。")]
 
 
+def test_answers_keep_to_a_schema(served: Served) -> None:
+    schema = {"type": "object", "properties": {"桥": {"type": "integer"}}, "required": ["桥"], "additionalProperties": False}
+    wanted: Any = {"type": "json_schema", "json_schema": {"name": "bridges", "schema": schema, "strict": True}}
+    answer = served.client.chat.completions.create(model="tiny", messages=QUESTION, max_tokens=60, response_format=wanted)
+    text = answer.choices[0].message.content or ""
+    assert isinstance(json.loads(text)["桥"], int) if answer.choices[0].finish_reason == "stop" else text.startswith("{")
+    bridges = {"response_format": {"type": "regex", "regex": "一座|两座"}}
+    chosen = served.client.completions.create(model="tiny", prompt="桥", extra_body=bridges)
+    assert chosen.choices[0].text in ("一座", "两座")
+
+
+def test_embeddings_with_the_openai_client(served: Served) -> None:
+    vectors = served.client.embeddings.create(model="tiny", input=["镇上有桥", "江边", "镇上有桥"]).data
+    assert vectors[0].embedding == pytest.approx(vectors[2].embedding, abs=1e-3)
+    assert vectors[0].embedding != pytest.approx(vectors[1].embedding, abs=1e-2)
+
+
 def test_an_encoders_task_is_refused_by_a_decoder(served: Served) -> None:
     with pytest.raises(openai.BadRequestError) as masks:
         served.client.post("/fill-mask", body={"model": "tiny", "input": "桥"}, cast_to=object)

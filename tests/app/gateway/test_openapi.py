@@ -91,7 +91,7 @@ def _operations(described: Any) -> Iterator[tuple[str, Any]]:
 def test_every_path_does_what_the_document_says(document: Any, path: str, method: str) -> None:
     seen: Counter[int] = Counter()
 
-    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     @given(document[path][method].as_strategy())
     def check(case: Any) -> None:
         response = case.call_and_validate(checks=CHECKS)

@@ -57,6 +57,10 @@ def test_a_whole_answer(endpoint: Endpoint, card: ModelCard) -> None:
     assert answer.usage is not None
     assert answer.usage.output_tokens == len(Vocabulary(card.tokenizer).encode("一座。", special=False))
     assert prompt(endpoint, card) == "答\n问：几座桥？\n答："
+    assert response.headers["x-hanlin-cache"] == "miss"
+    again = endpoint.post(PATH, input="几座桥？", instructions="答", temperature=0, max_output_tokens=9)
+    assert again.headers["x-hanlin-cache"] == "hit"
+    assert Response.model_validate(again.json()).output_text == "一座。"
     assert endpoint.upstream.asked[0].max_new_tokens == 9
     assert response.headers["x-hanlin-revision"] == "7"
 

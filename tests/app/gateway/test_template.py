@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from app.gateway.template import ChatTemplate
 from cluster.errors import RequestError
-from tests.workloads.serving.tiny_model import CHAT_TEMPLATE
+from tests.workloads.serving.tiny_model import CHAT_TEMPLATE, TOOLS_TEMPLATE
 
 CONVERSATION = [
     {"role": "system", "content": "你是向导。"},
@@ -22,6 +22,20 @@ def test_it_renders_as_transformers_does(model_folder: Path) -> None:
     expected = reference.apply_chat_template(CONVERSATION, tokenize=False, add_generation_prompt=True)
     assert ChatTemplate(CHAT_TEMPLATE, {}).render(CONVERSATION).text == expected
     assert expected.endswith("问：在哪里？\n答：")
+
+
+def test_tools_are_rendered_as_transformers_does(model_folder: Path) -> None:
+    reference = AutoTokenizer.from_pretrained(model_folder)
+    tools = [{"type": "function", "function": {"name": "天气", "parameters": {"type": "object", "properties": {"市 <": {}}}}}]
+    call = {"id": "1", "type": "function", "function": {"name": "天气", "arguments": {"市 <": "青石镇"}}}
+    said = [*CONVERSATION, {"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "content": "晴"}]
+    expected = reference.apply_chat_template(
+        said, tools=tools, chat_template=TOOLS_TEMPLATE, tokenize=False, add_generation_prompt=True
+    )
+    template = ChatTemplate(TOOLS_TEMPLATE, {})
+    assert template.calls_tools
+    assert template.render(said, tools).text == expected
+    assert not ChatTemplate(CHAT_TEMPLATE, {}).calls_tools
 
 
 def test_special_tokens_are_variables() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from app.gateway.vocabulary import Vocabulary
 from tests.app.gateway.conftest import Endpoint
@@ -17,6 +18,7 @@ TOOLS = [
     {"type": "function", "function": {"name": "weather", "description": "天气", "parameters": CITY}},
     {"type": "function", "function": {"name": "clock"}},
 ]
+DEEP = json.loads('{"a": ' * 60 + "1" + "}" * 60)
 CALL = '{"name": "weather", "arguments": {"city": "青石镇"}}'
 
 
@@ -45,6 +47,15 @@ def test_the_template_shows_tools_calls_and_results(endpoint: Endpoint, card: Mo
     assert shown.endswith("果：晴\n答：")
 
 
+@pytest.mark.parametrize("arguments", ["", "no JSON", '{"a": "\\ud800"}', "NaN", "[" * 1000 + "]" * 1000, "[" * 99_999])
+def test_arguments_that_are_no_object_are_shown_as_text(endpoint: Endpoint, card: ModelCard, arguments: str) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    response = endpoint.post(CHAT, messages=[*QUESTION, {"role": "assistant", "tool_calls": [call]}])
+    assert response.status_code == (400 if len(arguments) > 1000 else 200)
+    if response.status_code == 200:
+        assert json.dumps({"arguments": arguments}, ensure_ascii=False)[1:-1] in prompt(endpoint, card)
+
+
 def test_what_stands_in_tools_stays_text(endpoint: Endpoint, card: ModelCard) -> None:
     tool = {"type": "function", "function": {"name": "f", "description": "<|im_end|>", "parameters": {"<|im_end|>": 1}}}
     endpoint.post(CHAT, messages=QUESTION, tools=[tool])
@@ -54,7 +65,9 @@ def test_what_stands_in_tools_stays_text(endpoint: Endpoint, card: ModelCard) ->
 
 def test_a_call_in_the_answer(endpoint: Endpoint, card: ModelCard) -> None:
     endpoint.upstream.script = spelled(card, f"我查。<tool_call>{CALL}</tool_call>", "stop")
-    choice = endpoint.post(CHAT, messages=QUESTION, tools=TOOLS).json()["choices"][0]
+    body = endpoint.post(CHAT, messages=QUESTION, tools=TOOLS).json()
+    ChatCompletion.model_validate(body, strict=True)
+    choice = body["choices"][0]
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["content"] == "我查。"
     (call,) = choice["message"]["tool_calls"]
@@ -65,6 +78,8 @@ def test_a_call_in_the_answer(endpoint: Endpoint, card: ModelCard) -> None:
 def test_a_call_in_a_stream(endpoint: Endpoint, card: ModelCard) -> None:
     endpoint.upstream.script = spelled(card, f"<tool_call>{CALL}</tool_call>", "stop")
     found = events(endpoint.post(CHAT, messages=QUESTION, tools=TOOLS, stream=True))[:-1]
+    for event in found:
+        ChatCompletionChunk.model_validate(event, strict=True)
     deltas = [call for event in found for call in event["choices"][0]["delta"].get("tool_calls", ())]
     assert deltas[0]["function"]["name"] == "weather"
     assert [delta.get("type") for delta in deltas] == ["function"] + [None] * (len(deltas) - 1)
@@ -115,6 +130,7 @@ def test_no_tools_where_none_are_wanted(endpoint: Endpoint, card: ModelCard) -> 
         ({"tools": TOOLS, "response_format": {"type": "json_object"}}, "response_format", "one of them"),
         ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools", "pattern"),
         ({"tools": [{"type": "retrieval"}]}, "tools", "function"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": DEEP}}]}, "tools", "at most 32 levels"),
     ],
 )
 def test_wrong_tools_name_their_field(endpoint: Endpoint, body: dict[str, Any], param: str, says: str) -> None:

@@ -1,8 +1,12 @@
 """What is before the gateways: HAProxy where it is there and can do what is asked, and in a private session on loopback alone."""
 
+import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from workloads.serving import entrance
@@ -47,6 +51,38 @@ def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path)
     pages = [variables["RAY_SERVE_HAPROXY_METRICS_PORT"], variables["RAY_SERVE_HAPROXY_STATS_PORT"]]
     assert binds == [f"127.0.0.1:{pages[0]}", "*:8000", f"127.0.0.1:{pages[1]}"], "the endpoint's own host is the recipe's"
     assert all(value.startswith(str(private)) for name, value in variables.items() if "SOCKET" in name)
+
+
+KILLED = """
+import signal, subprocess, sys, os
+process = subprocess.Popen([sys.argv[1], "-db", "-f", sys.argv[2]])
+while not os.path.exists(sys.argv[3]):
+    process.poll()
+print(process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_haproxy_outlives_a_killed_session(private: Path) -> None:
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv (util-linux) is not installed")
+    socket = private / "socket"
+    program = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_BINARY_PATH"]
+    file = private / "configuration"
+    file.write_text(f"defaults\n timeout client 1s\nfrontend page\n bind {socket}\n mode http\n")
+    command = [sys.executable, "-c", KILLED, program, str(file), str(socket)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    end = time.monotonic() + 30
+    while not ended(int(done.stdout)):
+        assert time.monotonic() < end, "HAProxy goes on without the process that started it"
+        time.sleep(0.01)
+
+
+def ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_two_sessions_share_no_port(private: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cluster.errors import RequestError
@@ -211,7 +210,7 @@ class Batch:
             numbers[[one, other]] = numbers[[other, one]]
 
     @property
-    def _numbers(self) -> tuple[Tensor | NDArray[Any], ...]:
+    def _numbers(self) -> tuple[Any, ...]:
         """What is kept of every row."""
         held = (self._tokens, self._positions, self._temperature, self._top_p, self._top_k)
         return (*held, self._seeds, self._draws)

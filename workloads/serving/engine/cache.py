@@ -47,8 +47,8 @@ class Passing:
         return key, value
 
     def write_flat(self, layer: int, key: Tensor, value: Tensor, window: Window) -> tuple[Tensor, Tensor]:
-        shape = (window.rows, window.length)
-        return key.unflatten(0, shape).transpose(1, 2), value.unflatten(0, shape).transpose(1, 2)
+        shape = (window.rows, window.length, *key.shape[1:])
+        return key.view(shape).transpose(1, 2), value.view(shape).transpose(1, 2)
 
 
 class SlotCache:

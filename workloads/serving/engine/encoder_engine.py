@@ -3,8 +3,10 @@
 Any transformers folder of an encoder, with the head that it was trained with. Not for decoders (torch_engine.py).
 """
 
+import asyncio
 import queue
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from workloads.serving.engine.encoding import Encodings, Task, mean_of, padded, 
 from workloads.serving.engine.int8 import quantize_linears
 
 _HEADS = {"ForMaskedLM": AutoModelForMaskedLM, "ForSequenceClassification": AutoModelForSequenceClassification}
+_DRAIN_POLL_SECONDS = 0.02
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert"}
 """Families that number positions from the padding token's id on, and so have two fewer than their config says."""
 
@@ -89,8 +92,11 @@ class EncoderEngine(Engine):
         return self._stats
 
     async def drain(self, seconds: float) -> list[Unfinished]:
-        """Passes are short: what waits is told to ask again."""
+        """Nothing is left unfinished that could go on elsewhere; who still waits after that is told to ask again."""
         self._open = False
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and (len(self._encodings) or not self._commands.empty()):
+            await asyncio.sleep(_DRAIN_POLL_SECONDS)
         self._commands.put(self._encodings.end)
         return []
 

@@ -49,6 +49,12 @@ class Constraint:
         self.over = not found[:vocabulary].any()
         return found[:vocabulary]
 
+    def fault(self, vocabulary: int) -> str:
+        """What the first step, tried on a copy, says against the grammar: most that are too large show there."""
+        first = int(self.allowed(vocabulary).argmax())
+        trial = self._matcher.deep_copy()
+        return "" if self.over or first in self._stops or trial.consume_token(first) else str(trial.get_error())
+
     def take(self, token: int) -> bool:
         """Go on with a token; whether the answer is whole and nothing can follow. Raises RequestError for a grammar that
         turned out too large."""
@@ -75,10 +81,11 @@ class Grammars:
         tokenizer = self._tokens(library)
         rules = _rules(library.LLMatcher, request.grammar)
         matcher = library.LLMatcher(tokenizer, rules, log_level=0, limits=limits)
-        constraint = Constraint(matcher, tokenizer, request.stop_token_ids)
-        constraint.allowed(self._vocabulary)  # the first step shows most grammars that are too large
         if matcher.is_error():
             raise _refusal(request.grammar, matcher.get_error())
+        constraint = Constraint(matcher, tokenizer, request.stop_token_ids)
+        if reason := constraint.fault(self._vocabulary):
+            raise _refusal(request.grammar, reason)
         if not matcher.consume_tokens(list(request.resume_tokens)):
             raise RequestError("tokens to resume from that break the grammar", "the answer's own beginning", "", param=_PARAM)
         return constraint
@@ -115,7 +122,7 @@ def _read_tokenizer(library: Any, file: Path, vocabulary: int) -> Any:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.add_special_tokens([_END])
-    end = tokenizer.token_to_id(_END)
+    end = int(tokenizer.get_vocab()[_END])
     return library.LLTokenizer(tokenizer.to_str(), n_vocab=max(vocabulary, end + 1), eos_token=end)
 
 
@@ -131,7 +138,9 @@ def _rules(matcher: Any, grammar: Grammar) -> str:
 
 
 def _refusal(grammar: Grammar, reason: str) -> RequestError:
-    allowed = "a regular expression without lookaround" if grammar.kind == "regex" else "a JSON schema, an object"
+    allowed = (
+        "a regular expression without lookaround, of moderate size" if grammar.kind == "regex" else "a JSON schema, an object"
+    )
     return RequestError(f"this {grammar.kind} cannot be used: {_line(reason)}", allowed, "change it", param=_PARAM)
 
 

@@ -58,7 +58,7 @@ class Prefixes:
         if len(keys) > known:
             places = torch.tensor([self._blocks[key] for key in keys[known:]], device=self._cache.device)
             for here, pool in zip(self._cache.views(row, known * BLOCK, len(keys) * BLOCK), self._pools, strict=True):
-                pool.index_copy_(0, places, here.unflatten(1, (-1, BLOCK)).transpose(0, 1))
+                pool.index_copy_(0, places, here.view(here.shape[0], -1, BLOCK, here.shape[2]).transpose(0, 1))
             self._use(keys)
 
     def _known(self, tokens: Sequence[int]) -> list[Key]:

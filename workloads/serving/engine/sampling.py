@@ -29,8 +29,9 @@ def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def uniforms(seeds: NDArray[np.uint64], draws: NDArray[np.int64]) -> NDArray[np.float32]:
     """Numbers in [0, 1), [rows, draws for one token]: those of token number `draws[i]` of the stream of `seeds[i]`. No state
     is kept."""
-    places = draws.astype(np.uint64)[:, None] * np.uint64(_DRAWS) + np.arange(1, _DRAWS + 1, dtype=np.uint64)
-    state = _mix(seeds + _GAMMA)[:, None] + places * _GAMMA
+    draw = np.arange(1, _DRAWS + 1, dtype=np.uint64)
+    places = draws.astype(np.uint64)[:, None] * np.uint64(_DRAWS) + draw
+    state: NDArray[np.uint64] = np.asarray(_mix(seeds + _GAMMA)[:, None] + places * _GAMMA, dtype=np.uint64)
     return ((_mix(state) >> np.uint64(40)).astype(np.float32)) * np.float32(2**-24)
 
 

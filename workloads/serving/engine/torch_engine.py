@@ -193,6 +193,12 @@ class TorchEngine(Engine):
                 if running.read:
                     self._note(reused_tokens=running.read)
 
+    def _keep(self, row: int) -> None:
+        """Remember what a row holds; a text that is scored alone nobody goes on from."""
+        running = self._batch.rows[row]
+        if running.request.max_new_tokens:
+            self._prefixes.keep(running.cached, row)
+
     def _read_prompts(self, rows: slice) -> None:
         batch, budget = self._batch, self._settings.prefill_tokens
         tokens, positions, widths = batch.prompt_tokens(rows, budget)
@@ -213,7 +219,7 @@ class TorchEngine(Engine):
             return
         joined = batch.start_decoding(rows, self._cache)
         for row in range(joined.start, joined.stop):
-            self._prefixes.keep(batch.rows[row].prompt, row)
+            self._keep(row)
         self._choose(joined, logits[ends] if scored else logits)
 
     def _decode(self, rows: slice) -> None:
@@ -279,7 +285,7 @@ class TorchEngine(Engine):
         row = self._batch.find(request_id)
         if row is not None:
             running = self._batch.rows[row]
-            self._prefixes.keep(running.cached, row)
+            self._keep(row)
             self._batch.remove(row, self._cache)
         else:
             found = self._waiting.remove(request_id)

@@ -9,10 +9,11 @@ import pytest
 
 from app.gateway.batch.inside import Inside
 from app.gateway.batch.lines import Reply
+from app.gateway.batch.record import Batch
 from app.gateway.batch.runner import PART_LINES, BatchRunner
 from app.gateway.batch.store import BatchStore
 from app.gateway.batch.worker import BatchWorker
-from cluster.errors import OverloadedError
+from cluster.errors import OverloadedError, StorageError
 from tests.app.gateway.batch.test_files import upload
 from tests.app.gateway.conftest import Endpoint
 from tests.app.gateway.test_http import CHAT, QUESTION, spelled
@@ -68,6 +69,8 @@ def test_a_batch_is_answered_line_by_line(keeping: Endpoint, worker: BatchWorker
         (b"[]", "invalid_json_line", 1),
         (b"[" * 100_000, "invalid_json_line", 1),
         (lines({}) + b"\n\xff", "invalid_json_line", 2),
+        (b'{"custom_id": "\\ud800"}', "invalid_json_line", 1),
+        (b'{"custom_id": NaN}', "invalid_json_line", 1),
         (lines({}, {"custom_id": "0"}), "duplicate_custom_id", 2),
         (lines({"custom_id": 5}), "missing_required_parameter", 1),
         (lines({"url": "/v1/completions"}), "mismatched_endpoint", 1),
@@ -166,6 +169,30 @@ def test_the_next_gateway_goes_on_where_one_was_lost(keeping: Endpoint, worker: 
         str(number) for number in range(2 * PART_LINES + 3)
     ]
     assert len(keeping.upstream.asked) - before == PART_LINES + 3
+
+
+def test_one_that_cannot_be_run_leaves_the_others_alone(
+    keeping: Endpoint,
+    worker: BatchWorker,
+    batches: BatchStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, second = sorted([created(keeping, lines({})), created(keeping, lines({}))])
+    save = batches.save
+
+    def broken(batch: Batch) -> None:
+        if batch.id == first:
+            raise StorageError("the disk is full")
+        save(batch)
+
+    monkeypatch.setattr(batches, "save", broken)
+    asyncio.run(worker.round())
+    assert "the disk is full" in caplog.text
+    assert shown(keeping, second)["status"] == "completed"
+    monkeypatch.undo()
+    asyncio.run(worker.round())
+    assert shown(keeping, first)["status"] == "completed"
 
 
 def test_one_that_took_too_long_is_expired(keeping: Endpoint, worker: BatchWorker, batches: BatchStore) -> None:

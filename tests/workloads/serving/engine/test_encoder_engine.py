@@ -97,8 +97,14 @@ def test_what_it_has_no_head_for_is_refused(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("name", ["bare"])
-def test_a_drained_engine_takes_no_more(engine: Engine) -> None:
-    assert asyncio.run(engine.drain(1)) == []
+def test_a_drain_waits_for_what_was_asked_and_takes_no_more(engine: Engine) -> None:
+    async def run() -> list[list[float]]:
+        asked = asyncio.create_task(engine.embed(TEXTS * 20))
+        await asyncio.sleep(0)
+        assert await engine.drain(60) == []
+        return await asked
+
+    assert len(asyncio.run(run())) == 20 * len(TEXTS)
     with pytest.raises(UnavailableError):
         asyncio.run(engine.embed(TEXTS))
 
