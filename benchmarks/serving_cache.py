@@ -6,7 +6,7 @@ Each endpoint is a process of its own with its own Ray session, all up at once, 
 machine disturbs all alike: read the ratios. `default` is a Ray Serve deployment that does nothing, through Ray's Python proxy;
 `nothing` is the same on the fast path (HAProxy, throughput mode), and so the limit of what a kept answer can reach there; `hit`
 is a kept chat answer of 64 tokens, with its whole way: API key, route, cache; `streamed` the same as a stream. All clients share
-one process; its time is part of every figure.
+one process; its time is part of every figure. `--bare`: the gateway alone, without Ray and its peer.
 """
 
 import argparse
@@ -25,6 +25,8 @@ from typing import Any
 
 import httpx
 import psutil
+
+from benchmarks.bare_gateway import bare_gateway
 
 QUESTION = {
     "model": "bench",
@@ -56,10 +58,18 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bare", action="store_true", help="without Ray")
     parser.add_argument("--serve", choices=("default", "ours"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve)
+        return
+    if options.bare:
+        with tempfile.TemporaryDirectory() as folder:
+            key = new_keys(Path(folder))
+            with bare_gateway(8, str(Path(folder) / "keys.json")) as (port, pid):
+                targets = targets_of({"port": port, "pids": {"gateway": pid}, "key": key})
+                measure(targets, options.clients, options.seconds, options.rounds)
         return
     with endpoint("default") as default, endpoint("ours") as ours:
         targets = [*targets_of(default), *targets_of(ours)]
@@ -73,8 +83,8 @@ def measure(targets: list[Target], clients: int, seconds: float, rounds: int) ->
             one = asyncio.run(load(target, clients, seconds if number else 1.0))
             if number:  # the first is a warm-up
                 found[target.name].append(one)
-    base = statistics.median(each.per_second for each in found["default"])
-    print(f"{'':>10} {'req/s':>8} {'(min-max)':>14} {'by default':>10} {'p50 ms':>7} {'p95 ms':>7} {'CPU ms/req':>10}")
+    base = statistics.median(each.per_second for each in found[targets[0].name])
+    print(f"{'':>10} {'req/s':>8} {'(min-max)':>14} {'by first':>10} {'p50 ms':>7} {'p95 ms':>7} {'CPU ms/req':>10}")
     for name, results in found.items():
         speeds = sorted(each.per_second for each in results)
         times = sorted(ms for each in results for ms in each.milliseconds)
@@ -134,8 +144,9 @@ def targets_of(facts: dict[str, Any]) -> list[Target]:
     for body in (QUESTION, QUESTION, streamed, streamed):
         answer = httpx.post(f"http://127.0.0.1:{port}{path}", json=body, headers=headers, timeout=60).raise_for_status()
     print(f"cache: {answer.headers['x-hanlin-cache']}, an answer has {len(answer.content)} bytes")
+    nothing = [Target("nothing", port, http_request("/nothing", {}), pids["nothing"])] if "nothing" in pids else []
     return [
-        Target("nothing", port, http_request("/nothing", {}), pids["nothing"]),
+        *nothing,
         Target("hit", port, http_request(path, headers, QUESTION), pids["gateway"]),
         Target("streamed", port, http_request(path, headers, streamed), pids["gateway"]),
     ]
@@ -192,8 +203,6 @@ def serve(kind: str) -> None:
 
 def serve_model(spec: Any, folder: Path) -> str:
     """Serve a small model that needs keys; a key."""
-    from app.gateway.limits.keys import SCOPES, KeyRing, new_key, utc_now
-    from app.gateway.limits.keystore import write_keys
     from app.gateway.serve import single_route, start_gateway, wait_ready
     from benchmarks.serving import write_model
     from cluster.artifacts import ArtifactStore
@@ -201,8 +210,7 @@ def serve_model(spec: Any, folder: Path) -> str:
     from workloads.serving.deploy import deploy_revision
     from workloads.serving.gateway_spec import LimitsSpec
 
-    key, shown = new_key("bench", SCOPES, utc_now(), None)
-    write_keys(str(folder / "keys.json"), KeyRing({key.id: key}))
+    shown = new_keys(folder)
     store = ArtifactStore(str(folder / "store"))
     model = write_model(folder / "model")
     (model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", encoding="utf-8")
@@ -211,6 +219,16 @@ def serve_model(spec: Any, folder: Path) -> str:
     guarded = spec.model_copy(update={"limits": LimitsSpec(require_keys=True, keys=str(folder / "keys.json"))})
     app = deploy_revision(guarded, store.open("model", "bench"), "1")
     wait_ready(start_gateway(guarded, single_route("bench", "1", app)))
+    return shown
+
+
+def new_keys(folder: Path) -> str:
+    """A file of keys; the only key in it."""
+    from app.gateway.limits.keys import SCOPES, KeyRing, new_key, utc_now
+    from app.gateway.limits.keystore import write_keys
+
+    key, shown = new_key("bench", SCOPES, utc_now(), None)
+    write_keys(str(folder / "keys.json"), KeyRing({key.id: key}))
     return shown
 
 

@@ -5,7 +5,8 @@ whether anything grows.
 
 First the endpoint's own speed with all places taken (requests per second), then an open arrival process (exponential gaps) at
 half of it, which counts as unloaded, then at `--times` of it. Prompts are real queries where the file is there, else made up; each
-is drawn once, so that none is a kept answer. A request that is refused is not sent again. `--seconds 60` is the full run.
+is drawn once, so that none is a kept answer. A request that is refused is not sent again. `--seconds 60` is the full run;
+`--bare` has gateway and engine in one process without Ray, where they share Python's lock.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import httpx
 import psutil
 
 from app.gateway.serve import single_route, start_gateway, wait_ready
+from benchmarks.bare_gateway import bare_gateway
 from benchmarks.serving import write_model
 from benchmarks.serving_cache import pid_of
 from cluster.artifacts import ArtifactStore
@@ -53,17 +55,22 @@ def main() -> None:
     parser.add_argument("--times", type=float, default=10)
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--new-tokens", type=int, default=64)
+    parser.add_argument("--bare", action="store_true", help="without Ray")
     parser.add_argument("--queries", type=Path, default=QUERIES)
     options = parser.parse_args()
     prompts = read_prompts(options.queries)
+    if options.bare:
+        with bare_gateway(options.slots) as (port, pid):
+            asyncio.run(measure(f"http://127.0.0.1:{port}", {"both": psutil.Process(pid)}, prompts, options))
+        return
     with tempfile.TemporaryDirectory() as folder, session(cpus=2):
         spec = ServingSpec(port=free_port(), threads=1, slots=options.slots)
         url = serve(spec, Path(folder))
-        asyncio.run(measure(url, prompts, options))
+        processes = {name: psutil.Process(pid_of(name)) for name in ("gateway", "replica")}
+        asyncio.run(measure(url, processes, prompts, options))
 
 
-async def measure(url: str, prompts: list[str], options: argparse.Namespace) -> None:
-    processes = {name: psutil.Process(pid_of(name)) for name in ("gateway", "replica")}
+async def measure(url: str, processes: dict[str, psutil.Process], prompts: list[str], options: argparse.Namespace) -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
         await saturate(client, prompts, options, 3)
