@@ -60,6 +60,27 @@ def url(ray_session: Session, model: Artifact) -> Iterator[str]:
     stop_serving()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(url: str) -> list["Answer"]:
+    """What all streams say where nothing happens."""
+    found = run(url)
+    assert [each.end for each in found] == ["[DONE]"] * STREAMS
+    return found
+
+
+def settle(url: str) -> None:
+    """Until both replicas are there, and the endpoint answers."""
+    until(lambda: len(replicas()) == 2)
+    wait_ready(url, 120)
+
+
+def same(disturbed: list[Answer], undisturbed: list[Answer], seen: Seen, what: str) -> None:
+    """Greedy texts are the same to the bit. Of the drawn ones a few may differ in rounding, since a step's sums depend on who is in it."""
+    pairs = list(zip(disturbed, undisturbed, strict=True))
+    seen(f"drawn texts that are the same, {what}, of {STREAMS // 2}", sum(a.text == b.text for a, b in pairs[1::2]))
+    assert [a.text for a, _ in pairs[::2]] == [b.text for _, b in pairs[::2]]
+
+
 def replicas() -> list[psutil.Process]:
     """The processes of this test's own replicas."""
     mine = [each for each in psutil.process_iter(["cmdline"]) if f"model-{REVISION}" in " ".join(each.info["cmdline"] or [])]
@@ -119,10 +140,8 @@ def kill(count: int) -> None:
         os.kill(each.pid, signal.SIGKILL)
 
 
-def test_streams_survive_kill_9(url: str, seen: Seen) -> None:
-    undisturbed = run(url)
-    assert [each.end for each in undisturbed] == ["[DONE]"] * STREAMS
-    until(lambda: len(replicas()) == 2)
+def test_streams_survive_kill_9(url: str, undisturbed: list[Answer], seen: Seen) -> None:
+    settle(url)
     disturbed = run(url, lambda: kill(1))
     seen("streams, one of two replicas killed: cut in silence", sum(not each.end for each in disturbed))
     seen("streams, one of two replicas killed: whole", sum(each.end == "[DONE]" for each in disturbed))
@@ -131,7 +150,7 @@ def test_streams_survive_kill_9(url: str, seen: Seen) -> None:
     seen("longest pause of the half that was hit, median, s", statistics.median(pauses))
     seen("longest pause of the half that was hit, longest, s", max(pauses))
     assert [each.end for each in disturbed] == ["[DONE]"] * STREAMS
-    assert [each.text for each in disturbed] == [each.text for each in undisturbed]
+    same(disturbed, undisturbed, seen, "one of two replicas killed")
 
 
 def test_whole_answers_survive_kill_9(url: str) -> None:
@@ -143,24 +162,25 @@ def test_whole_answers_survive_kill_9(url: str) -> None:
                 kill(1)
             return [answer["choices"][0]["text"] for answer in await asyncio.gather(*tasks)]
 
-    until(lambda: len(replicas()) == 2)
-    undisturbed = asyncio.run(ask(disturb=False))
-    assert asyncio.run(ask(disturb=True)) == undisturbed
+    settle(url)
+    before = asyncio.run(ask(disturb=False))
+    assert asyncio.run(ask(disturb=True)) == before
 
 
-def test_where_all_replicas_die_streams_wait_for_new_ones_or_say_so(url: str, seen: Seen) -> None:
-    undisturbed = run(url)
-    until(lambda: len(replicas()) == 2)
+def test_where_all_replicas_die_streams_wait_for_new_ones_or_say_so(url: str, undisturbed: list[Answer], seen: Seen) -> None:
+    settle(url)
     disturbed = run(url, lambda: kill(2))
     seen("streams, both replicas killed: cut in silence", sum(not each.end for each in disturbed))
     seen("streams, both replicas killed: whole", sum(each.end == "[DONE]" for each in disturbed))
     seen("streams, both replicas killed: longest pause, s", max(each.longest_pause for each in disturbed))
     assert {each.end for each in disturbed} <= {"[DONE]", "unavailable"}
-    for before, after in zip(undisturbed, disturbed, strict=True):
+    for before, after in zip(undisturbed[::2], disturbed[::2], strict=True):
         assert after.text == before.text if after.end == "[DONE]" else before.text.startswith(after.text)
 
 
-def test_a_copy_that_has_to_go_hands_over_what_it_cannot_finish(url: str, model: Artifact, seen: Seen) -> None:
+def test_a_copy_that_has_to_go_hands_over_what_it_cannot_finish(
+    url: str, model: Artifact, undisturbed: list[Answer], seen: Seen
+) -> None:
     """Serve replaces both copies, and ends the old ones after `drain_seconds`, which the streams outlast."""
 
     def replace_copies() -> None:
@@ -168,11 +188,11 @@ def test_a_copy_that_has_to_go_hands_over_what_it_cannot_finish(url: str, model:
         target = serve.RunTarget(bind_replica(SPEC, model, REVISION), name=app, route_prefix=None)
         serve.run_many([target], wait_for_applications_running=False)
 
-    undisturbed = run(url)
-    until(lambda: len(replicas()) == 2)
+    settle(url)
     old = replicas()
     disturbed = run(url, replace_copies)
     seen("streams, both replicas replaced: whole", sum(each.end == "[DONE]" for each in disturbed))
     seen("streams, both replicas replaced: longest pause, s", max(each.longest_pause for each in disturbed))
-    assert [(each.end, each.text) for each in disturbed] == [("[DONE]", each.text) for each in undisturbed]
+    assert [each.end for each in disturbed] == ["[DONE]"] * STREAMS
+    same(disturbed, undisturbed, seen, "both replicas replaced")
     until(lambda: not any(each.is_running() for each in old))
