@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cluster import environment
 
@@ -52,6 +53,5 @@ def private_folder() -> Path | None:
     """The closed folder (mode 0700) of the session that this process is a driver of, if that is on loopback; else None."""
     from ray._private import ray_constants, worker
 
-    if ray_constants.ENABLE_RAY_CLUSTER:
-        return None
-    return Path(worker._global_node.get_temp_dir_path()).parent
+    node: Any = worker._global_node
+    return None if ray_constants.ENABLE_RAY_CLUSTER or node is None else Path(node.get_temp_dir_path()).parent

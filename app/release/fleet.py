@@ -58,7 +58,8 @@ class ServeFleet:
         if deployment is None:
             return 0
         asleep = deployment.status == "HEALTHY"  # none runs because none is asked
-        return max(int(deployment.replica_states.get("RUNNING", 0)), int(asleep))
+        states: dict[str, int] = deployment.replica_states  # type: ignore[assignment]  # Ray gives strings (2.60)
+        return max(states.get("RUNNING", 0), int(asleep))
 
     def _direct(self, routes: tuple[Route, ...]) -> None:
         table = get_routes()

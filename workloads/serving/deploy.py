@@ -111,11 +111,12 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
     if not spec.cpus_per_replica and not spec.gpus_per_replica:
         options["memory"] = _LEAST_MEMORY
+    router = RequestRouterConfig(request_router_class=PrefixRouter)  # type: ignore[arg-type]
     deployment: Any = serve.deployment(
         Replica,
         name=DEPLOYMENT,
         **_copies(spec),
-        request_router_config=RequestRouterConfig(request_router_class=PrefixRouter),
+        request_router_config=router,
         ray_actor_options=options,
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_queued_requests,
@@ -147,6 +148,9 @@ def _copies(spec: ServingSpec) -> dict[str, Any]:
 
     from workloads.serving.scaling import LoadPolicy
 
+    policy = AutoscalingPolicy(  # type: ignore[no-untyped-call]
+        policy_function=LoadPolicy, policy_kwargs={"tokens_per_copy": spec.target_context_tokens}
+    )
     scaling = {
         "min_replicas": spec.replicas,
         "initial_replicas": max(spec.replicas, 1),  # also where none is kept: that it comes up must be seen once
@@ -155,7 +159,7 @@ def _copies(spec: ServingSpec) -> dict[str, Any]:
         "look_back_period_s": _LOOK_BACK_SECONDS,
         "upscale_delay_s": _SCALE_UP_SECONDS,
         "downscale_delay_s": spec.scale_down_seconds,
-        "policy": AutoscalingPolicy(policy_function=LoadPolicy, policy_kwargs={"tokens_per_copy": spec.target_context_tokens}),
+        "policy": policy,
     }
     return {"autoscaling_config": scaling}
 

@@ -19,6 +19,7 @@ class LoadPolicy:
 
     def __call__(self, context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
         """Copies, before Serve rounds them and keeps them between its bounds; and no state."""
+        assert context.config is not None
         needed = context.total_num_requests / context.config.get_target_ongoing_requests()
         if self._tokens_per_copy:
             held = sum(((context.aggregated_metrics or {}).get(TOKENS) or {}).values())

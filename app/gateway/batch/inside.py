@@ -21,7 +21,7 @@ class Inside:
         """The answer, and after how many seconds asking again can help (0: never)."""
 
         async def as_owner(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._app(scope | {OWNER: owner}, receive, send)
+            await self._app({**scope, OWNER: owner}, receive, send)
 
         transport = httpx.ASGITransport(as_owner, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=None, trust_env=False) as client:
