@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from workloads.serving.engine.cache import SlotCache, Window
-from workloads.serving.engine.grammar import masked
 from workloads.serving.engine.guesses import Guesses
 from workloads.serving.engine.running import Running
-from workloads.serving.engine.sampling import sample, uniforms
+from workloads.serving.engine.sampling import masked, sample, uniforms
 
 
 class Batch:

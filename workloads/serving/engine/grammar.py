@@ -6,15 +6,12 @@ Not for what a client may send (app/gateway).
 
 import importlib
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from cluster.errors import DependencyError, RequestError
 from workloads.serving.engine.base import Grammar, Request
@@ -27,6 +24,7 @@ _LIMITS = {"max_lexer_states": 20_000, "initial_lexer_fuel": 100_000, "step_lexe
 """At most 40 MB and 50 ms of a processor for one answer's worst token, where llguidance allows 500 MB and a second (measured
 with `(a{1000}){1000}`): everybody's step waits for it. An enum of 3,000 words and 150 fields with patterns stay far below."""
 
+TOKENIZER = "tokenizer.json"
 _END = "<|end of grammar|>"
 _PARAM = "response_format"
 
@@ -68,7 +66,7 @@ class Grammars:
     """Grammars over one model's tokens. The tokenizer is read when the first one is asked for (0.1 s for 16,000 tokens)."""
 
     def __init__(self, folder: Path, vocabulary: int) -> None:
-        self._file, self._vocabulary = folder / "tokenizer.json", vocabulary
+        self._file, self._vocabulary = folder / TOKENIZER, vocabulary
         self._lock = threading.Lock()
         self._tokenizer: Any = None
 
@@ -96,13 +94,6 @@ class Grammars:
             if self._tokenizer is None:
                 self._tokenizer = _read_tokenizer(library, self._file, self._vocabulary)
             return self._tokenizer
-
-
-def masked(logits: Tensor, constraints: Mapping[int, Constraint]) -> Tensor:
-    """The logits [rows, vocabulary] with minus infinity for what the constraints of some rows forbid."""
-    rows = torch.tensor(list(constraints), device=logits.device)
-    allowed = torch.from_numpy(np.stack([each.allowed(logits.shape[1]) for each in constraints.values()])).to(logits.device)
-    return logits.index_copy(0, rows, logits[rows].masked_fill_(~allowed, -torch.inf))
 
 
 def _library() -> Any:

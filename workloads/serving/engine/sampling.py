@@ -3,12 +3,15 @@
 A draw depends on the row's own logits, seed and position alone, so that a seed repeats an answer in any company.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from workloads.serving.engine.base import TokenScore
+from workloads.serving.engine.grammar import Constraint
 
 _DRAWS = 8
 """Draws of a row for one token, at most: so many are enough for 99.9 % of rows of a flat distribution with top-p .1. The rest
@@ -51,6 +54,13 @@ def sample(logits: Tensor, temperature: Tensor, top_p: Tensor, top_k: Tensor, un
     if len(rows):
         drawn[rows] = _within(drawn[rows], probability[rows], top_p[rows], uniform[rows, 1:])
     return torch.where(temperature > 0, drawn, greedy)
+
+
+def masked(logits: Tensor, constraints: Mapping[int, Constraint]) -> Tensor:
+    """The logits [rows, vocabulary] with minus infinity for what the constraints of some rows forbid."""
+    rows = torch.tensor(list(constraints), device=logits.device)
+    allowed = torch.from_numpy(np.stack([each.allowed(logits.shape[1]) for each in constraints.values()])).to(logits.device)
+    return logits.index_copy(0, rows, logits[rows].masked_fill_(~allowed, -torch.inf))
 
 
 def _within(token: Tensor, probability: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from cluster.errors import UnavailableError
 from cluster.observe.traces import start_span
 from workloads.serving.engine.base import Capabilities, Chunk, Engine, Finish, Request, Stats, Unfinished
 from workloads.serving.engine.delivery import Outbox, Stream
+from workloads.serving.engine.grammar import Constraint, Grammars
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_POLL_SECONDS = 0.02
@@ -52,16 +53,16 @@ class Places(Protocol):
     @property
     def waiting(self) -> int: ...
     def every(self) -> Sequence[OnTheWay]: ...
-    def enqueue(self, request: Request, stream: Stream) -> None: ...
+    def enqueue(self, request: Request, stream: Stream, constraint: Constraint | None) -> None: ...
     def remove(self, request_id: str) -> OnTheWay | None: ...
 
 
 class SteppingEngine(Engine):
     """Starts its thread; a subclass, which is complete by then, says what a step is."""
 
-    def __init__(self, capabilities: Capabilities, places: Places) -> None:
+    def __init__(self, capabilities: Capabilities, places: Places, grammars: Grammars) -> None:
         self.capabilities = capabilities
-        self._places = places
+        self._places, self._grammars = places, grammars
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._outbox = Outbox()
         self._stats = Stats(slots=capabilities.slots)
@@ -85,9 +86,10 @@ class SteppingEngine(Engine):
         self.check(request)
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
+        constraint = await asyncio.to_thread(self._grammars.start, request) if request.grammar else None
         stream = Stream()
         span = start_span("engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine)
-        self._commands.put(lambda: self._places.enqueue(request, stream))
+        self._commands.put(lambda: self._places.enqueue(request, stream, constraint))
         ended: Finish | None = None
         sent = 0
         try:

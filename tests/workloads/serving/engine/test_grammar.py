@@ -32,9 +32,10 @@ END = frozenset({0})
 WILD = [Sampling(temperature=1.5, seed=seed) for seed in range(8)]
 
 
-@pytest.fixture(scope="module")
-def engine(tiny_folder: Path) -> Iterator[Engine]:
-    loaded = load_engine("torch", tiny_folder, EngineSettings(slots=6, threads=1))
+@pytest.fixture(scope="module", params=["torch", "openvino"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    folder = request.getfixturevalue({"torch": "tiny_folder", "openvino": "tiny_build"}[request.param])
+    loaded = load_engine(request.param, folder, EngineSettings(slots=6, threads=1))
     yield loaded
     loaded.close()
 

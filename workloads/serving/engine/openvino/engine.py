@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.serving.engine.base import Capabilities, Chunk, EngineSettings, TokenScore
+from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.openvino.description import read_description
 from workloads.serving.engine.openvino.draw import choose, score
 from workloads.serving.engine.openvino.paged import PagedModel, Piece
@@ -29,8 +30,8 @@ class OpenVinoEngine(SteppingEngine):
         self._prefill_tokens = settings.prefill_tokens
         self._model = PagedModel(folder, build.precision, settings.threads, block_count(settings.slots, context))
         self._schedule = Schedule(settings.slots, context, _IDLE_BYTES // self._model.block_bytes)
-        can = Capabilities("openvino", context, build.vocabulary, settings.slots, "cpu", build.parameters)
-        super().__init__(can, self._schedule)
+        can = Capabilities("openvino", context, build.vocabulary, settings.slots, "cpu", build.parameters, grammars=True)
+        super().__init__(can, self._schedule, Grammars(folder, build.vocabulary))
 
     def _step(self) -> None:
         self._schedule.admit()
@@ -62,6 +63,7 @@ class OpenVinoEngine(SteppingEngine):
 
     def _choose(self, rows: Sequence[Row], logits: NDArray[np.float32]) -> None:
         samplings = [row.request.sampling for row in rows]
+        logits = _allowed(rows, logits)
         ids = choose(logits, samplings, [len(row.request.resume_tokens) + row.generated for row in rows])
         scores = _scores(rows, logits, ids)
         for index, (row, token) in enumerate(zip(rows, ids, strict=True)):
@@ -76,6 +78,19 @@ def _piece(part: Part) -> Piece:
     row = part.row
     tokens = row.tokens[row.read : row.read + part.width]
     return Piece(tokens, row.read, row.blocks, part.width if row.scores_prompt else int(part.last))
+
+
+def _allowed(rows: Sequence[Row], logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logits with minus infinity for what a row's grammar forbids; those of an answer that is over stay as they are."""
+    held = {index: row.constraint for index, row in enumerate(rows) if row.constraint is not None}
+    if not held:
+        return logits
+    logits = logits.copy()
+    for index, constraint in held.items():
+        allowed = constraint.allowed(logits.shape[1])
+        if not constraint.over:
+            logits[index, ~allowed] = -np.inf
+    return logits
 
 
 def _score_prompt(part: Part, logits: NDArray[np.float32]) -> None:

@@ -4,6 +4,7 @@ This is the form that OpenVINO GenAI reads, too. Done once, when a model is publ
 running it (paged.py).
 """
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from cluster.errors import UserError
 from workloads.models.cache import cache_name
+from workloads.serving.engine.grammar import TOKENIZER
 from workloads.serving.engine.openvino.description import GRAPH, Description, Weights
 from workloads.serving.engine.openvino.quantize import quantize_weights
 from workloads.serving.engine.openvino.runtime import openvino
@@ -48,6 +50,8 @@ def export_model(folder: Path, target: Path, weights: Weights) -> Description:
         openvino().get_version(),
     )
     description.write(target)
+    if (tokenizer := folder / TOKENIZER).is_file():  # for grammars
+        shutil.copyfile(tokenizer, target / TOKENIZER)
     return description
 
 

@@ -7,8 +7,10 @@ import heapq
 import itertools
 from dataclasses import dataclass, field
 
+from cluster.errors import RequestError
 from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
 from workloads.serving.engine.delivery import Stream
+from workloads.serving.engine.grammar import Constraint
 from workloads.serving.engine.openvino.blocks import BLOCK_TOKENS, BlockPool
 
 
@@ -21,6 +23,7 @@ class Row:
     stream: Stream
     tokens: list[int]
     prompt: int
+    constraint: Constraint | None = None
     blocks: list[int] = field(default_factory=list)
     place: int = 0
     read: int = 0
@@ -45,11 +48,16 @@ class Row:
     def accept(self, token: int, score: TokenScore | None, max_context: int) -> Chunk:
         """Take a chosen token; what to tell of it."""
         prompt_scores, self.prompt_scores = tuple(self.prompt_scores), []
-        if token in self.request.stop_token_ids:
+        if token in self.request.stop_token_ids or (self.constraint is not None and self.constraint.over):
             return Chunk(prompt_scores=prompt_scores, finish="stop")
+        try:
+            whole = self.constraint is not None and self.constraint.take(token)
+        except RequestError as error:
+            return Chunk(prompt_scores=prompt_scores, finish="error", error=str(error))
         self.tokens.append(token)
         full = self.generated + len(self.request.resume_tokens) >= self.request.max_new_tokens
-        finish: Finish | None = "length" if full or len(self.tokens) >= max_context else None
+        full = full or len(self.tokens) >= max_context
+        finish: Finish | None = "stop" if whole else "length" if full else None
         return Chunk((token,), (score,) if score else (), prompt_scores, finish)
 
 
@@ -84,9 +92,9 @@ class Schedule:
     def every(self) -> list[Row]:
         return self.rows + [entry[2] for entry in self._waiting]
 
-    def enqueue(self, request: Request, stream: Stream) -> None:
+    def enqueue(self, request: Request, stream: Stream, constraint: Constraint | None = None) -> None:
         tokens = [*request.token_ids, *request.resume_tokens]
-        row = Row(request, stream, tokens, len(tokens))
+        row = Row(request, stream, tokens, len(tokens), constraint)
         heapq.heappush(self._waiting, (request.priority, next(self._order), row))
 
     def admit(self) -> None:
