@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 _CANDIDATES = (256, 1024)
 """Best tokens looked at for top-p and top-k, first few, then more; all only where their mass does not reach."""
 
+_DRAWS = 8
+"""Draws of a row for one token, at most, as in sampling.py."""
+
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -27,17 +30,18 @@ def choose(logits: Floats, samplings: Sequence[Sampling], draws: Sequence[int]) 
     drawn = [index for index, sampling in enumerate(samplings) if sampling.temperature > 0]
     if drawn:
         numbers = uniforms([samplings[index].seed for index in drawn], [draws[index] for index in drawn])
-        for index, number in zip(drawn, numbers.tolist(), strict=True):
-            chosen[index] = _draw(logits[index], samplings[index], number)
+        for index, row in zip(drawn, numbers, strict=True):
+            chosen[index] = _draw(logits[index], samplings[index], row)
     found: list[int] = chosen.tolist()
     return found
 
 
 def uniforms(seeds: Sequence[int], draws: Sequence[int]) -> Floats:
-    """One number in [0, 1) for draw `draws[i]` of the stream of `seeds[i]`: SplitMix64 (Steele, Lea, Flood 2014, "Fast
-    splittable pseudorandom number generators") without state."""
+    """Numbers in [0, 1), [rows, draws for one token]: those of token number `draws[i]` of the stream of `seeds[i]`. SplitMix64
+    (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators") without state."""
     streams = np.array([seed % 2**64 for seed in seeds], np.uint64)
-    state = _mix(streams + _GAMMA) + (np.array(draws, np.uint64) + np.uint64(1)) * _GAMMA
+    places = np.array(draws, np.uint64)[:, None] * np.uint64(_DRAWS) + np.arange(1, _DRAWS + 1, dtype=np.uint64)
+    state = _mix(streams + _GAMMA)[:, None] + places * _GAMMA
     return ((_mix(state) >> np.uint64(40)).astype(np.float32)) * np.float32(2**-24)
 
 
@@ -47,32 +51,43 @@ def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
 
 
-def _draw(logits: Floats, sampling: Sampling, uniform: float) -> int:
-    """Invert the cumulative distribution at `uniform`: in order of token id where nothing is cut off, else over the nucleus in
-    order of probability."""
+def _draw(logits: Floats, sampling: Sampling, numbers: Floats) -> int:
+    """Invert the cumulative distribution: in order of token id, where top-k cuts off in order of probability."""
     scaled = logits / np.float32(max(sampling.temperature, 1e-4))
     weights = np.exp(scaled - scaled.max())
-    if sampling.top_p >= 1 and not sampling.top_k:
-        return _invert(weights.cumsum(), uniform)
-    ids, reached = _nucleus(weights, sampling)
-    return int(ids[_invert(reached, uniform)])
+    probability = weights / weights.sum()
+    if sampling.top_k:
+        return _among_best(probability, sampling.top_p, sampling.top_k, numbers[0])
+    token = _invert(probability.cumsum(), numbers[0])
+    return _within(token, probability, sampling.top_p, numbers[1:]) if sampling.top_p < 1 else token
 
 
-def _nucleus(weights: Floats, sampling: Sampling) -> tuple[NDArray[np.int64], Floats]:
-    """The tokens that top-p and top-k leave, the likeliest first, and their cumulative weights. Never empty."""
-    vocabulary, mass = len(weights), sampling.top_p * float(weights.sum())
-    most = min(sampling.top_k or vocabulary, vocabulary)
+def _within(token: int, probability: Floats, top_p: float, numbers: Floats) -> int:
+    """A token drawn again where it was cut off, from what is more probable than it is: that holds all that is kept."""
+    for number in numbers:
+        above = np.where(probability > probability[token], probability, np.float32(0))
+        if above.sum() < top_p:
+            return token
+        probability = above
+        token = _invert(probability.cumsum(), number)
+    return _among_best(probability, top_p, len(probability), numbers[-1])
+
+
+def _among_best(probability: Floats, top_p: float, top_k: int, number: np.float32) -> int:
+    """Drawn from the sorted best, of which there is at least one."""
+    vocabulary = len(probability)
+    most = min(top_k, vocabulary)
     for count in (*(count for count in _CANDIDATES if count < vocabulary), vocabulary):
-        ids = np.argpartition(weights, vocabulary - count)[vocabulary - count :]
-        ids = ids[np.lexsort((ids, -weights[ids]))]
-        reached = weights[ids].cumsum()
-        if reached[-1] >= mass or most <= count:
+        ids = np.argpartition(probability, vocabulary - count)[vocabulary - count :]
+        ids = ids[np.lexsort((ids, -probability[ids]))]
+        reached = probability[ids].cumsum()
+        if reached[-1] >= top_p or most <= count:
             break
-    kept = min(most, int(np.searchsorted(reached, mass)) + 1, len(ids))
-    return ids[:kept], reached[:kept]
+    kept = min(most, int(np.searchsorted(reached, top_p)) + 1, len(ids))
+    return int(ids[_invert(reached[:kept], number)])
 
 
-def _invert(cumulative: Floats, uniform: float) -> int:
+def _invert(cumulative: Floats, uniform: np.float32) -> int:
     """First index whose cumulative mass exceeds `uniform` of the whole."""
     place = int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
     return min(place, len(cumulative) - 1)

@@ -52,8 +52,9 @@ def test_a_flat_distribution_looks_beyond_the_first_candidates() -> None:
 
 def test_numbers_depend_on_seed_and_draw_alone() -> None:
     several = uniforms([1, 2, 2**63 + 5], [0, 7, 3])
-    assert several.tolist() == [uniforms([seed], [draw])[0] for seed, draw in ((1, 0), (2, 7), (2**63 + 5, 3))]
-    assert len(set(uniforms([1] * 100, range(100)).tolist())) == 100
+    for row, seed, draw in zip(several, (1, 2, 2**63 + 5), (0, 7, 3), strict=True):
+        assert row.tolist() == uniforms([seed], [draw])[0].tolist()
+    assert len(set(uniforms([1] * 100, range(100)).ravel().tolist())) == 800
 
 
 def test_scores_are_those_of_torch() -> None:
