@@ -53,9 +53,9 @@ class ServingSpec(Spec):
         "head", description="which machines take HTTP requests; every: all with a copy, and the head, to survive any of them"
     )
 
-    entrance: Literal["auto", "serve"] = Field(
-        "auto",
-        description="what takes HTTP: auto is HAProxy where it is there and TLS is not asked for; serve is Ray Serve's proxy",
+    entrance: Literal["serve", "auto"] = Field(
+        "serve",
+        description="what takes HTTP: Ray Serve's own proxy, or with auto HAProxy where it is there and TLS is not asked for",
     )
 
     @model_validator(mode="after")
