@@ -1,4 +1,4 @@
-"""What takes HTTP before the gateways: HAProxy that hands each request straight to one, where it is there; else Ray Serve's own proxy.
+"""What takes HTTP before the gateways: HAProxy that hands each request straight to one, where wanted and there; else Ray Serve's own proxy.
 
 Serve reads all of this from the environment of its controller and of what that starts, so it is given to the controller. Not for
 addresses and ports of the endpoint (deploy.py).

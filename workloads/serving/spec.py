@@ -71,9 +71,9 @@ class ServingSpec(Spec):
     cache: CacheSpec = CacheSpec()
     limits: LimitsSpec = LimitsSpec()
 
-    entrance: Literal["auto", "serve"] = Field(
-        "auto",
-        description="what takes HTTP: auto is HAProxy where it is there and TLS is not asked for; serve is Ray Serve's proxy",
+    entrance: Literal["serve", "auto"] = Field(
+        "serve",
+        description="what takes HTTP: Ray Serve's own proxy, or with auto HAProxy where it is there and TLS is not asked for",
     )
 
     @model_validator(mode="after")
