@@ -140,8 +140,8 @@ def test_each_steps_loss_is_the_same_on_any_number_of_processes_but_for_rounding
         run_in_threads(job, size)
         curves.append([json.loads(line)["loss"] for line in _last(job).lines(METRICS)])
     assert len(curves[0]) == 12
-    assert curves[1] == pytest.approx(curves[0], rel=1e-5)
-    assert curves[2] == pytest.approx(curves[0], rel=1e-5)
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+    assert curves[2] == pytest.approx(curves[0], rel=1e-4)
 
 
 def test_one_process_that_leaves_takes_all_to_a_checkpoint(job: Job) -> None:

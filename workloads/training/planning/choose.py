@@ -143,7 +143,7 @@ def settle(
     law: FittedLaw | None,
     learning: TrainingSpec | None,
 ) -> Proposal:
-    """A training of this shape and length, with the settings given or those of the rules. With settings, `tokens` are those of whole rows."""
+    """A training of this shape and length, with the settings given or those of the rules."""
     smallest = describe(model, text.vocabulary, text.sequence_length, 1)
     batch = learning.global_batch if learning else batch_rows(tokens, text.sequence_length)
     rows = tokens / (text.sequence_length - 1)
