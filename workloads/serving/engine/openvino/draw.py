@@ -41,7 +41,7 @@ def uniforms(seeds: Sequence[int], draws: Sequence[int]) -> Floats:
     (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators") without state."""
     streams = np.array([seed % 2**64 for seed in seeds], np.uint64)
     places = np.array(draws, np.uint64)[:, None] * np.uint64(_DRAWS) + np.arange(1, _DRAWS + 1, dtype=np.uint64)
-    state = _mix(np.asarray(streams + _GAMMA, np.uint64))[:, None] + places * _GAMMA
+    state: NDArray[np.uint64] = np.asarray(_mix(streams + _GAMMA)[:, None] + places * _GAMMA, dtype=np.uint64)
     return ((_mix(state) >> np.uint64(40)).astype(np.float32)) * np.float32(2**-24)
 
 
