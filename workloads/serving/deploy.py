@@ -132,6 +132,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         prefill_tokens=spec.prefill_tokens,
         prefix_mb=spec.prefix_mb,
         guess_tokens=spec.guess_tokens,
+        weights="int8" if spec.weights == "int8" else "f32",
     )
     return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings, build_for(spec, model))
 

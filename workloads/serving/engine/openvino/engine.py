@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.errors import RequestError
 from workloads.serving.engine.base import Capabilities, Chunk, EngineSettings, TokenScore
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.openvino.description import read_description
@@ -32,6 +33,9 @@ class OpenVinoEngine(SteppingEngine):
         self._schedule = Schedule(settings.slots, context, _IDLE_BYTES // self._model.block_bytes)
         can = Capabilities("openvino", context, build.vocabulary, settings.slots, "cpu", build.parameters, grammars=True)
         super().__init__(can, self._schedule, Grammars(folder, build.vocabulary))
+
+    async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
+        raise RequestError("the engine openvino makes no vectors", "the engine torch does", "serve with serving.engine: torch")
 
     def _step(self) -> None:
         self._schedule.admit()
