@@ -19,7 +19,9 @@ class ServingSpec(Spec):
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto", description="what runs the model; auto: openvino on processors where it is installed, else torch"
     )
-    weights: Literal["f32", "bf16", "int8"] = Field("bf16", description="of the engine build that openvino runs; torch has int8 on processors, else f32")
+    weights: Literal["f32", "bf16", "int8"] = Field(
+        "bf16", description="of the engine build that openvino runs; torch has int8 on processors, else f32"
+    )
     replicas: int = Field(
         1,
         ge=0,
