@@ -14,13 +14,14 @@ from ray.exceptions import RayTaskError
 from cluster import storage
 from cluster.artifacts import Artifact, open_artifact
 from cluster.capacity import current_room
-from cluster.errors import HanlinError, UserError
+from cluster.errors import HanlinError
 from cluster.observe.progress import Value
 from cluster.storage import Location
 from workloads.serving.builds.parity import LIMITS, Parity, compare
 from workloads.serving.builds.texts import sample_texts
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import EngineSettings
+from workloads.serving.engine.openvino import runtime
 from workloads.serving.engine.openvino.description import Weights
 from workloads.serving.spec import ServingSpec
 
@@ -78,17 +79,25 @@ def make_build(folder: Path, corpus: Artifact | None, target: Path, weights: Wei
     """Export a model folder into `target` and compare it with the torch engine. Raises UserError without the package."""
     from workloads.serving.engine.openvino.export import export_model
 
+    runtime.openvino()
+    settings = EngineSettings(slots=_SLOTS, max_context=_CONTEXT, threads=threads, device="cpu")
     try:
         description = export_model(folder, target, weights)
-    except UserError as error:
-        return Built(weights, None, str(error), 0)
-    settings = EngineSettings(slots=_SLOTS, max_context=_CONTEXT, threads=threads, device="cpu")
+        build = load_engine("openvino", target, settings)
+    except Exception as error:  # noqa: BLE001 - whatever a tracer or a compiler raises: this model is not for it
+        return Built(weights, None, _in_a_line(error), 0)
     samples = sample_texts(corpus, folder, min(_CONTEXT, description.max_context))
     reference = load_engine("torch", folder, settings)
-    build = load_engine("openvino", target, settings)
     try:
         parity = asyncio.run(compare(reference, build, samples.prompts, samples.texts))
     finally:
         reference.close()
         build.close()
     return Built(weights, parity, parity.refusal(LIMITS[weights]), description.parameters)
+
+
+def _in_a_line(error: Exception) -> str:
+    if isinstance(error, HanlinError):
+        return str(error)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"it cannot be exported ({type(error).__name__}: {lines[-1] if lines else 'no more is said'})"

@@ -10,7 +10,7 @@ from cluster.artifacts import ArtifactStore
 from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.builds import remote
 from workloads.serving.builds.remote import make_build
-from workloads.serving.engine.openvino import quantize, runtime
+from workloads.serving.engine.openvino import export, quantize, runtime
 from workloads.serving.engine.openvino.description import GRAPH, read_description
 
 pytestmark = pytest.mark.skipif(not runtime.available(), reason=f"the engine openvino needs: {runtime.INSTALL}")
@@ -43,3 +43,15 @@ def test_the_task_puts_an_accepted_build_where_it_was_told(tiny_folder: Path, tm
     built = remote._build._function(model.uri, "", "f32", 1, str(tmp_path / "draft"))
     assert built.refusal == ""
     assert read_description(tmp_path / "draft").weights == "f32"
+
+
+def test_a_model_that_cannot_be_traced_is_refused_and_ends_no_run(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trace(model: object) -> None:
+        raise RuntimeError("in the middle of the graph\n  no such operation\n")
+
+    monkeypatch.setattr(export, "_trace", trace)
+    built = make_build(tiny_folder, None, tmp_path, "bf16", 1)
+    assert built.refusal == "it cannot be exported (RuntimeError: no such operation)"
+    assert built.parity is None
