@@ -104,7 +104,9 @@ RELEASE_SHARE = Metric("hanlin_release_share_ratio", "gauge", "share of the requ
 RELEASE_EVIDENCE = Metric(
     "hanlin_release_evidence_ratio", "gauge", "e-value that the new revision is worse in this", ("model", "check")
 )
-RELEASE_DECISIONS = Metric("hanlin_release_decisions", "counter", "steps, promotions, rollbacks and aborts", ("model", "action"))
+RELEASE_DECISIONS = Metric(
+    "hanlin_release_decisions", "counter", "steps, promotions, rollbacks and aborts", ("model", "action")
+)
 
 EXPORTED = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 
