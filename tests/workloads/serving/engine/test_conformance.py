@@ -1,6 +1,8 @@
 """What every engine must do, whatever computes it. A new engine joins by its name in `ENGINES`, with its folder in `built`."""
 
 import asyncio
+import itertools
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -129,17 +131,32 @@ def test_what_cannot_be_run_is_refused_before_it_starts(engine: Engine) -> None:
         asyncio.run(refused(ask(())))
 
 
-def test_cancelling_frees_the_slot_and_leaves_the_others(engine: Engine, reference: Any) -> None:
+@pytest.fixture
+def cancelled(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set it once a request is cancelled: the engine waits for that at its 20th step, lest it be done before."""
+    event, steps, step = threading.Event(), itertools.count(1), engine._step  # type: ignore[attr-defined]
+
+    def wait_and_step() -> None:
+        if next(steps) == 20:
+            event.wait(60)
+        step()
+
+    monkeypatch.setattr(engine, "_step", wait_and_step)
+    return event
+
+
+def test_cancelling_frees_the_slot_and_leaves_the_others(engine: Engine, reference: Any, cancelled: threading.Event) -> None:
     async def run() -> tuple[Chunk, Chunk]:
-        async def cancelled() -> Chunk:
+        async def cancel() -> Chunk:
             answer = Chunk()
             async for chunk in engine.generate(ask(PROMPTS[0], 100, name="gone")):
                 answer = answer.then(chunk)
-                if len(answer.token_ids) == 2:
+                if len(answer.token_ids) >= 2 and not cancelled.is_set():
                     engine.cancel("gone")
+                    cancelled.set()
             return answer
 
-        both = await asyncio.gather(cancelled(), whole(engine, ask(PROMPTS[3], 60, name="stays")))
+        both = await asyncio.gather(cancel(), whole(engine, ask(PROMPTS[3], 60, name="stays")))
         await until(lambda: engine.stats().running == 0)
         return both
 
@@ -149,11 +166,12 @@ def test_cancelling_frees_the_slot_and_leaves_the_others(engine: Engine, referen
     assert engine.stats().cancelled == 1
 
 
-def test_leaving_a_stream_cancels_it(engine: Engine) -> None:
+def test_leaving_a_stream_cancels_it(engine: Engine, cancelled: threading.Event) -> None:
     async def run() -> None:
         stream = engine.generate(ask(PROMPTS[0], 100))
         await anext(stream)
         await stream.aclose()
+        cancelled.set()
         await until(lambda: engine.stats().running == 0)
 
     asyncio.run(run())
