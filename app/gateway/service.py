@@ -102,7 +102,7 @@ class Service:
             note(status, endpoint, body.model, job.served)
 
         key = self._key(body, job, caller)
-        answer = self.cache.answer(key, lambda: self._generate(endpoint, body, job, caller), tell)
+        answer = self.cache.answer(key, lambda: self._generate(endpoint, body, job, caller), tell, self.trials.by_itself(job))
         return until(caller.deadline, answer.events())
 
     def hit_again(self, endpoint: str, revision: str) -> None:

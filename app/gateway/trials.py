@@ -76,6 +76,11 @@ class Trials:
         """Whether a revision of the model of that name is on trial."""
         return on_trial(self._models.table, name.partition("@")[0]) is not None
 
+    def by_itself(self, job: Job) -> Callable[[], bool]:
+        """Whether the job's revision said all of the answer, asked once it has ended."""
+        ids = {request.id for request in job.requests}
+        return lambda: not ids & self._lost
+
     def rate(self, model: str, revision: str, good: bool) -> None:
         """What a user said of an answer of one of a model's revisions."""
         trial = on_trial(self._models.table, model)

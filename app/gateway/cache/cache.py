@@ -17,6 +17,7 @@ from cluster.observe.logs import event
 
 _LOG = logging.getLogger(__name__)
 Generate = Callable[[], Source]
+Keep = Callable[[], bool]
 Tell = Callable[[Status], None]
 
 
@@ -37,10 +38,11 @@ class ResponseCache:
     def entries(self) -> int:
         return len(self._memory)
 
-    def answer(self, key: str | None, generate: Generate, tell: Tell) -> "Answer":
+    def answer(self, key: str | None, generate: Generate, tell: Tell, keep: Keep = lambda: True) -> "Answer":
         """The answer of that name; `generate` makes it where nobody has it. None: no other request has the same. `tell` is
-        told how it is answered once that is certain: when the first event is there."""
-        return Answer(self, key, generate, tell)
+        told how it is answered once that is certain: when the first event is there. `keep` is asked at the end of a generation
+        whether the answer is what its name says."""
+        return Answer(self, key, generate, tell, keep)
 
     def kept(self, key: str) -> Recording | None:
         found = self._memory.get(key)
@@ -49,16 +51,16 @@ class ResponseCache:
     def flight(self, key: str) -> "_Generation | None":
         return self._flights.get(key)
 
-    def lead(self, key: str, generate: Generate) -> "_Generation":
+    def lead(self, key: str, generate: Generate, keep: Keep) -> "_Generation":
         """Begin the generation that others of that name join."""
-        self._flights[key] = generation = _Generation(self, key, generate)
+        self._flights[key] = generation = _Generation(self, key, generate, keep)
         return generation
 
     def land(self, generation: "_Generation", answer: Recording | None) -> None:
         """A generation is over: nobody joins it any more, and a whole answer is kept."""
         if self._flights.get(generation.key) is generation:
             del self._flights[generation.key]
-        if answer is None or not answer.whole:
+        if answer is None or not answer.whole or not generation.keep():
             return
         packed = answer.to_bytes()
         self._memory.put(generation.key, packed, len(packed))
@@ -80,8 +82,8 @@ class ResponseCache:
 class _Generation:
     """A flight with the name it is for, and whether its answer was `found` in the second level."""
 
-    def __init__(self, cache: ResponseCache, key: str, generate: Generate) -> None:
-        self.key, self.found = key, False
+    def __init__(self, cache: ResponseCache, key: str, generate: Generate, keep: Keep) -> None:
+        self.key, self.found, self.keep = key, False, keep
         self._cache, self._generate = cache, generate
         self.flight = Flight(self._source(), lambda answer: cache.land(self, answer))
 
@@ -100,8 +102,8 @@ class _Generation:
 class Answer:
     """One request's way to its answer."""
 
-    def __init__(self, cache: ResponseCache, key: str | None, generate: Generate, tell: Tell) -> None:
-        self._cache, self._key, self._generate, self._tell = cache, key, generate, tell
+    def __init__(self, cache: ResponseCache, key: str | None, generate: Generate, tell: Tell, keep: Keep) -> None:
+        self._cache, self._key, self._generate, self._tell, self._keep = cache, key, generate, tell, keep
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The events of the answer. Where a generation that this request had joined fails before anything came of it, the
@@ -120,7 +122,7 @@ class Answer:
         failures = 0
         while True:
             joined = self._cache.flight(self._key)
-            generation = joined or self._cache.lead(self._key, self._generate)
+            generation = joined or self._cache.lead(self._key, self._generate, self._keep)
             begun = False
             try:
                 with generation.flight.reading() as events:

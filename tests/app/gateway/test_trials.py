@@ -155,6 +155,13 @@ def test_a_stream_goes_on_from_its_last_token(trial: Trial) -> None:
     assert (app, request.resume_tokens) == ("model-1", (5, 6))
 
 
+def test_what_two_revisions_said_together_is_not_kept(trial: Trial) -> None:
+    trial.upstream.plays["model-2"] = lambda request: [Chunk((5, 6)), UnavailableError("gone")]
+    given = trial.ask([{"stream": True, "temperature": 0}, {"temperature": 0}])
+    assert [each.headers["x-hanlin-cache"] for each in given] == ["miss", "miss"]
+    assert [app for app, _ in trial.upstream.asked[:3]] == ["model-2", "model-1", "model-2"]
+
+
 def test_with_another_tokenizer_a_stream_that_has_begun_says_that_it_broke(trial: Trial) -> None:
     card = trial.upstream.card_
     trial.upstream.cards["model-1"] = replace(card, tokenizer=card.tokenizer + b"\n")
