@@ -22,11 +22,11 @@ def taught() -> Taught:
     return teach_quality(GOOD, BAD)
 
 
-@given(st.text("春天种稻子。a一\n\U0001f600", max_size=60), st.integers(1, 4))
+@given(st.text("春天种稻子。a一\n\U0001f600", max_size=30), st.integers(1, 4))
 def test_features_are_scaled_logarithms_of_counts(text: str, longest: int) -> None:
     grams = Counter(text[at : at + length] for length in range(1, longest + 1) for at in range(len(text) - length + 1))
-    buckets, values = features(text, longest)
-    assert len(set(buckets.tolist())) == len(buckets) == len(grams)  # no two of so few share one of 2^18 buckets
+    buckets, values = features(text, longest, bits=31)
+    assert len(set(buckets.tolist())) == len(buckets) == len(grams)  # no two of so few share one of 2^31 buckets
     logarithms = np.array([math.log1p(count) for count in grams.values()])
     expected = logarithms / max(np.sqrt((logarithms**2).sum()), 1e-9)
     assert sorted(values.tolist()) == pytest.approx(sorted(expected.tolist()), rel=1e-5)
