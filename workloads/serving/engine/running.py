@@ -29,6 +29,10 @@ class Running:
         return self.read + max(len(self.generated) - 1, 0)
 
     @property
+    def answer(self) -> list[int]:
+        return self.generated
+
+    @property
     def cached(self) -> tuple[int, ...]:
         """The tokens in the cache."""
         return (self.prompt[: self.read] + tuple(self.generated))[: self.length]

@@ -33,7 +33,7 @@ _COUNTED_AS: dict[Finish, str] = {
 
 
 class OnTheWay(Protocol):
-    """A request, waiting or running. `answer` are the tokens generated here, `read` counts those in the cache."""
+    """A request, waiting or running. `answer` are the tokens generated here, `length` counts those in the cache."""
 
     @property
     def request(self) -> Request: ...
@@ -42,7 +42,7 @@ class OnTheWay(Protocol):
     @property
     def answer(self) -> Sequence[int]: ...
     @property
-    def read(self) -> int: ...
+    def length(self) -> int: ...
 
 
 class Places(Protocol):
@@ -75,6 +75,11 @@ class SteppingEngine(Engine):
     @abstractmethod
     def _step(self) -> None:
         """Admit, send what the last step told, compute one pass, give each chosen token to `_tell`, a failure to `_fail`."""
+
+    @property
+    def _busy(self) -> bool:
+        """Whether there is anything to step for."""
+        return bool(self._places.every())
 
     @property
     def alive(self) -> bool:
@@ -114,7 +119,7 @@ class SteppingEngine(Engine):
     async def drain(self, seconds: float) -> list[Unfinished]:
         self._accepting = False
         end = time.monotonic() + seconds
-        while time.monotonic() < end and (self._places.every() or not self._commands.empty()):
+        while time.monotonic() < end and (self._busy or not self._commands.empty()):
             await asyncio.sleep(_DRAIN_POLL_SECONDS)
         loop = asyncio.get_running_loop()
         left: asyncio.Future[list[Unfinished]] = loop.create_future()
@@ -137,7 +142,7 @@ class SteppingEngine(Engine):
         try:
             while not self._closed:
                 self._take_commands()
-                if self._places.every():
+                if self._busy:
                     self._timed_step()
                 self._tell_stats()
                 if not self._places.rows:
@@ -150,7 +155,7 @@ class SteppingEngine(Engine):
 
     def _take_commands(self) -> None:
         """Do what was asked for since the last step; wait where there is nothing else to do."""
-        idle = not self._places.every()
+        idle = not self._busy
         while idle or not self._commands.empty():
             self._commands.get()()
             idle = False
@@ -208,7 +213,7 @@ class SteppingEngine(Engine):
             running=len(places.rows),
             waiting=places.waiting,
             slots=self.capabilities.slots,
-            cached_tokens=sum(row.read for row in places.rows),
+            cached_tokens=sum(row.length for row in places.rows),
             busy_seconds=self._busy_seconds,
             **self._counts,
         )

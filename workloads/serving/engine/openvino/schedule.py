@@ -38,6 +38,10 @@ class Row:
         return self.tokens[self.prompt :]
 
     @property
+    def length(self) -> int:
+        return self.read
+
+    @property
     def unread(self) -> int:
         return len(self.tokens) - self.read
 
