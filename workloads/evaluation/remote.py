@@ -4,13 +4,12 @@ import time
 
 import ray
 import torch
-from ray.exceptions import RayTaskError
 
 from cluster.artifacts import Artifact, open_artifact
 from cluster.capacity import current_room
-from cluster.errors import HanlinError
 from cluster.observe.board import Board, open_board
 from cluster.observe.progress import Reporter
+from cluster.task import result_of
 from workloads.evaluation.evaluate import evaluate
 from workloads.evaluation.result import Result
 from workloads.evaluation.spec import EvaluationSpec
@@ -28,15 +27,8 @@ def run_remotely(spec: EvaluationSpec, model: Artifact, corpus: Artifact, seed: 
     with open_board(reporter) as board:
         options = _evaluate.options(num_cpus=cpus, num_gpus=spec.gpus)
         task = options.remote(spec, model.uri, corpus.uri, seed, cpus, board, stage)
-        try:
-            return ray.get(task)
-        except RayTaskError as error:
-            if isinstance(error.cause, HanlinError):
-                raise error.cause from None
-            raise
-        except BaseException:
-            ray.cancel(task, force=True)
-            raise
+        result: Result = result_of(task)
+        return result
 
 
 def _fitting_cpus(gpus: int) -> int:

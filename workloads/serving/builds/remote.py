@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ray
-from ray.exceptions import RayTaskError
 
 from cluster import storage
 from cluster.artifacts import Artifact, open_artifact
@@ -17,6 +16,7 @@ from cluster.capacity import current_room
 from cluster.errors import HanlinError
 from cluster.observe.progress import Value
 from cluster.storage import Location
+from cluster.task import result_of
 from workloads.serving.builds.parity import LIMITS, Parity, compare
 from workloads.serving.builds.texts import sample_texts
 from workloads.serving.engine import load_engine
@@ -54,15 +54,8 @@ def build_remotely(spec: ServingSpec, model: Artifact, corpus: Artifact | None, 
     """Make the build in a task of its own, on whatever machine has room, and put its files into `target`."""
     cpus = min(current_room().largest_share(1, None), _MOST_CPUS)
     task = _build.options(num_cpus=cpus).remote(model.uri, corpus.uri if corpus else "", spec.weights, cpus, target.uri)
-    try:
-        return ray.get(task)
-    except RayTaskError as error:
-        if isinstance(error.cause, HanlinError):
-            raise error.cause from None
-        raise
-    except BaseException:
-        ray.cancel(task, force=True)
-        raise
+    built: Built = result_of(task)
+    return built
 
 
 @ray.remote(max_retries=2)
