@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from workloads.serving.engine.sampling import sample, score, uniforms
+from workloads.serving.engine.sampling import sample, score
+from workloads.serving.engine.uniforms import uniforms
 
 
 def draw(logits: Tensor, seeds: list[int], temperature: float = 1.0, top_p: float = 1.0, top_k: int = 0) -> list[int]:

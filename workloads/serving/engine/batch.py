@@ -14,7 +14,8 @@ from torch import Tensor
 from workloads.serving.engine.cache import SlotCache, Window
 from workloads.serving.engine.guesses import Guesses
 from workloads.serving.engine.running import Running
-from workloads.serving.engine.sampling import masked, sample, uniforms
+from workloads.serving.engine.sampling import masked, sample
+from workloads.serving.engine.uniforms import uniforms
 
 
 class Batch:

@@ -146,6 +146,7 @@ class TorchEngine(SteppingEngine):
 
     def _embed(self, task: Task, texts: list[tuple[int, ...]]) -> list[list[float]]:
         self._counts["prompt_tokens"] += sum(map(len, texts))
+        self._tell_stats()  # the vectors go out within this step
         return vectors(self._decoder, texts)
 
     def _end_all(self, finish: Finish) -> list[Unfinished]:

@@ -10,18 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.serving.engine.base import Sampling, TokenScore
+from workloads.serving.engine.uniforms import uniforms
 
 Floats = NDArray[np.float32]
 
 _CANDIDATES = (256, 1024)
 """Best tokens looked at for top-p and top-k, first few, then more; all only where their mass does not reach."""
-
-_DRAWS = 8
-"""Draws of a row for one token, at most, as in sampling.py."""
-
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def choose(logits: Floats, samplings: Sequence[Sampling], draws: Sequence[int]) -> list[int]:
@@ -29,26 +23,12 @@ def choose(logits: Floats, samplings: Sequence[Sampling], draws: Sequence[int]) 
     chosen = logits.argmax(-1)
     drawn = [index for index, sampling in enumerate(samplings) if sampling.temperature > 0]
     if drawn:
-        numbers = uniforms([samplings[index].seed for index in drawn], [draws[index] for index in drawn])
+        seeds = np.array([samplings[index].seed % 2**64 for index in drawn], np.uint64)
+        numbers = uniforms(seeds, np.array([draws[index] for index in drawn], np.int64))
         for index, row in zip(drawn, numbers, strict=True):
             chosen[index] = _draw(logits[index], samplings[index], row)
     found: list[int] = chosen.tolist()
     return found
-
-
-def uniforms(seeds: Sequence[int], draws: Sequence[int]) -> Floats:
-    """Numbers in [0, 1), [rows, draws for one token]: those of token number `draws[i]` of the stream of `seeds[i]`. SplitMix64
-    (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators") without state."""
-    streams = np.array([seed % 2**64 for seed in seeds], np.uint64)
-    places = np.array(draws, np.uint64)[:, None] * np.uint64(_DRAWS) + np.arange(1, _DRAWS + 1, dtype=np.uint64)
-    state: NDArray[np.uint64] = np.asarray(_mix(streams + _GAMMA)[:, None] + places * _GAMMA, dtype=np.uint64)
-    return ((_mix(state) >> np.uint64(40)).astype(np.float32)) * np.float32(2**-24)
-
-
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * _MIX_1
-    z = (z ^ (z >> np.uint64(27))) * _MIX_2
-    return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)
 
 
 def _draw(logits: Floats, sampling: Sampling, numbers: Floats) -> int:
