@@ -44,10 +44,18 @@ class HeldUpstream(ScriptedUpstream):
             self.closed += 1
 
 
-def running(upstream: ScriptedUpstream, settings: GatewaySettings) -> httpx.AsyncClient:
+def served(upstream: ScriptedUpstream, settings: GatewaySettings) -> Service:
     service = Service(upstream, 60, settings)
     service.models.set_table({"tiny": (Route("7", "model-7"),)})
+    return service
+
+
+def client_of(service: Service) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(service)), base_url="http://gateway")
+
+
+def running(upstream: ScriptedUpstream, settings: GatewaySettings) -> httpx.AsyncClient:
+    return client_of(served(upstream, settings))
 
 
 def keys_file(folder: Path, **tenants: tuple[Scope, ...]) -> tuple[str, dict[str, str], dict[str, ApiKey]]:
@@ -143,17 +151,22 @@ def test_overload_is_429_at_once_and_what_was_let_in_is_answered(card: ModelCard
 def test_who_leaves_while_waiting_or_running_gives_the_place_to_the_next(card: ModelCard) -> None:
     async def run() -> None:
         upstream = HeldUpstream(card)
-        async with running(upstream, GatewaySettings(limits=LimitsSpec(longest_wait=2))) as client:
-            asked = [asyncio.create_task(client.post(CHAT, json=ASK)) for _ in range(7)]
-            await until(lambda: len(upstream.asked) == 4)
-            asked[5].cancel()
-            asked[0].cancel()
+        service = served(upstream, GatewaySettings(limits=LimitsSpec(longest_wait=2)))
+        async with client_of(service) as client:
+            lengths = range(11, 18)  # what tells the requests from one another upstream
+            asked = {length: asyncio.create_task(client.post(CHAT, json=ASK | {"max_tokens": length})) for length in lengths}
+            await until(lambda: len(upstream.asked) == 4 and service.admission.waiting == 3)
+            first, second = (request.max_new_tokens for request in upstream.asked[:2])
+            waits = next(length for length in lengths if length not in {each.max_new_tokens for each in upstream.asked})
+            asked[waits].cancel()
+            asked[first].cancel()
             await until(lambda: upstream.closed == 1 and len(upstream.asked) == 5)
-            asked[1].cancel()
+            asked[second].cancel()
             await until(lambda: upstream.closed == 2 and len(upstream.asked) == 6)
             upstream.go.set()
-            done = await asyncio.gather(*asked, return_exceptions=True)
+            done = await asyncio.gather(*asked.values(), return_exceptions=True)
             assert sum(isinstance(each, httpx.Response) and each.status_code == 200 for each in done) == 4
+            assert waits not in {each.max_new_tokens for each in upstream.asked}
 
     asyncio.run(run())
 
