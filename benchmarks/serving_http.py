@@ -2,7 +2,7 @@
 
     python benchmarks/serving_http.py [--rounds 3] [--new-tokens 128] [--threads 1] [--entrances serve auto]
 
-A Qwen3 of 5.0 million parameters with random weights. For every entrance (serving.entrance) in a session of its own: requests per
+A Qwen3 of 5.0 million parameters with random weights; no answers are kept. For every entrance (serving.entrance) in a session of its own: requests per
 second of a page that does nothing; at 1, 8 and 32 clients the tokens per second of the engine in this process and of the endpoint,
 and the time to the first token. The load generator is on the same machine. `us/token` is processor time, which other work on the
 machine does not change: of gateway, entrance and replica together, and of the load generator.
@@ -28,12 +28,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
 
 from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-from cluster.artifacts import ArtifactStore
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
+from cluster.observe.progress import SilentReporter
 from cluster.session import session
+from cluster.stage import StageContext
+from workloads.serving.builds.stage import build_engine
 from workloads.serving.deploy import deploy_revision, free_port, stop_serving
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings, Request, Sampling
+from workloads.serving.gateway_spec import CacheSpec
 from workloads.serving.spec import ServingSpec
 
 NO_OP_CLIENTS, NO_OP_SECONDS = 16, 4.0
@@ -66,17 +70,26 @@ def main() -> None:
         folder = write_model(Path(temporary) / "model")
         for entrance in options.entrances:
             store = ArtifactStore(str(Path(temporary) / entrance))
-            spec = ServingSpec(port=free_port(), threads=options.threads, entrance=entrance, engine=options.engine)
-            with session(cpus=2), endpoint(folder, store, spec) as url:
-                print(f"entrance {entrance}: {asyncio.run(no_op(url)):.0f} no-ops/s at {NO_OP_CLIENTS} clients")
-                compare(url, folder, spec, options.rounds, options.new_tokens)
+            spec = ServingSpec(
+                port=free_port(),
+                threads=options.threads,
+                entrance=entrance,
+                engine=options.engine,
+                cache=CacheSpec(megabytes=0),
+            )
+            with store.draft(Work("model", {}, {}, 1, name="bench")) as draft:
+                draft.upload(folder)
+            model = store.open("model", "bench")
+            with session(cpus=2):
+                build = build_engine(spec, model, None, StageContext("bench", store, SilentReporter()))
+                with endpoint(model, spec) as url:
+                    print(f"entrance {entrance}: {asyncio.run(no_op(url)):.0f} no-ops/s at {NO_OP_CLIENTS} clients")
+                    compare(url, (build or model).local_folder(), spec, options.rounds, options.new_tokens)
 
 
 @contextmanager
-def endpoint(folder: Path, store: ArtifactStore, spec: ServingSpec) -> Iterator[str]:
-    with store.draft(Work("model", {}, {}, 1, name="bench")) as draft:
-        draft.upload(folder)
-    url = start_gateway(spec, single_route("bench", "1", deploy_revision(spec, store.open("model", "bench"), "1")))
+def endpoint(model: Artifact, spec: ServingSpec) -> Iterator[str]:
+    url = start_gateway(spec, single_route("bench", "1", deploy_revision(spec, model, "1")))
     wait_ready(url)
     try:
         yield url

@@ -39,7 +39,7 @@ class Replica:
         settings: EngineSettings,
         build: BuildRef | None = None,
     ) -> None:
-        logs.start("stderr")
+        logs.start_among_rays("replica")
         started, self._revision, self._tokens_told = time.monotonic(), revision, 0
         artifact = Artifact(storage.locate(uri), Manifest.from_json(manifest))
         folder = artifact.local_folder()
