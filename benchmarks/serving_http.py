@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,7 +41,11 @@ from workloads.serving.engine.base import Engine, EngineSettings, Request, Sampl
 from workloads.serving.gateway_spec import CacheSpec
 from workloads.serving.spec import ServingSpec
 
+Prompts = list[tuple[int, ...]]
+
 NO_OP_CLIENTS, NO_OP_SECONDS = 16, 4.0
+REQUESTS = 4
+"""Of each client in a round, one after the other: an endpoint's work on one overlaps with the engine's on others."""
 
 
 @dataclass
@@ -169,16 +174,17 @@ def processor_seconds() -> tuple[float, float]:
 async def in_process(engine: Engine, clients: int, new_tokens: int) -> Round:
     found = Round()
 
-    async def one(number: int, prompt: tuple[int, ...]) -> None:
-        began, first = time.perf_counter(), True
-        request = Request(f"{time.monotonic_ns()}-{number}", prompt, new_tokens, Sampling(temperature=0))
-        async for chunk in engine.generate(request):
-            if first:
-                found.first.append(time.perf_counter() - began)
-            first = False
-            found.tokens += len(chunk.token_ids)
+    async def one(prompts: Prompts) -> None:
+        for prompt in prompts:
+            began, first = time.perf_counter(), True
+            request = Request(uuid.uuid4().hex, prompt, new_tokens, Sampling(temperature=0))
+            async for chunk in engine.generate(request):
+                if first:
+                    found.first.append(time.perf_counter() - began)
+                first = False
+                found.tokens += len(chunk.token_ids)
 
-    await timed(found, [one(number, prompt) for number, prompt in enumerate(random_prompts(clients, 4000))])
+    await timed(found, [one(prompts) for prompts in shares(clients)])
     return found
 
 
@@ -190,7 +196,11 @@ async def over_http(url: str, clients: int, new_tokens: int, stream: bool) -> Ro
 
     async with aiohttp.ClientSession(url) as client:
 
-        async def one(prompt: tuple[int, ...]) -> None:
+        async def one(prompts: Prompts) -> None:
+            for prompt in prompts:
+                await ask(prompt)
+
+        async def ask(prompt: tuple[int, ...]) -> None:
             began = time.perf_counter()
             async with client.post("/v1/completions", json=body | {"prompt": list(prompt)}) as response:
                 assert response.status == 200
@@ -202,8 +212,14 @@ async def over_http(url: str, clients: int, new_tokens: int, stream: bool) -> Ro
                         last = line
             found.tokens += json.loads(last.removeprefix(b"data: "))["usage"]["completion_tokens"]
 
-        await timed(found, [one(prompt) for prompt in random_prompts(clients, 4000)])
+        await timed(found, [one(prompts) for prompts in shares(clients)])
     return found
+
+
+def shares(clients: int) -> list[Prompts]:
+    """What each client asks, one after the other."""
+    prompts = random_prompts(clients * REQUESTS, 4000)
+    return [prompts[client::clients] for client in range(clients)]
 
 
 async def timed(found: Round, tasks: list[Any]) -> None:
