@@ -31,7 +31,6 @@ from sharing.play import Course, Phase, Plan, Play  # noqa: E402
 from cluster.errors import Interrupted  # noqa: E402
 from cluster.observe.progress import open_reporter  # noqa: E402
 from workloads.corpus.demo import demo_prompts  # noqa: E402
-from workloads.training.metrics import goodput  # noqa: E402
 
 _COLUMNS = (
     "phase",
@@ -50,7 +49,8 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Day:
-    """What was seen of it. `goodput`: share of the seconds since the training began that went into steps that stand."""
+    """What was seen of it. `goodput`: share of the seconds since the training began, its waiting for room
+    among them, that went into steps that stand."""
 
     phases: list[Phase]
     goodput: float
@@ -108,7 +108,7 @@ def play_day(folder: Path, phases: list[Plan]) -> Day:
         elapsed = time.monotonic() - begun
         playing.result()
     after = workshop.trained()
-    return Day(play.phases, goodput(after.seconds, before.seconds, elapsed), after.step, after.tokens)
+    return Day(play.phases, (after.seconds - before.seconds) / elapsed, after.step, after.tokens)
 
 
 def play_then_stop(play: Play, phases: list[Plan], course: Course) -> None:
