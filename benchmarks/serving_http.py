@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
 import uuid
@@ -25,10 +24,8 @@ from typing import Any, cast
 import aiohttp
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
-
 from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
+from benchmarks.serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter
@@ -129,7 +126,7 @@ def compare(url: str, folder: Path, spec: ServingSpec, rounds: int, new_tokens: 
         for clients in CLIENTS:
             ways = ways_of(engine, url, clients, new_tokens)
             for way in ways.values():
-                asyncio.run(way())  # each way once before any counts
+                asyncio.run(cast(Any, way()))  # each way once before any counts
             seen: dict[str, list[Round]] = {name: [] for name in ways}
             for _ in range(rounds):
                 for name, way in ways.items():

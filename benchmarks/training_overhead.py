@@ -23,8 +23,6 @@ import pyarrow as pa
 import torch
 from torch import distributed
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter, Value
