@@ -103,6 +103,17 @@ class Seen:
     def revisions(self) -> set[str]:
         return {revision for _, _, revision in self.answers}
 
+    def last_asked(self, revision: str) -> float:
+        """When the last question was asked that this revision answered."""
+        return max(asked for asked, _, by in self.answers if by == revision)
+
+    def wait(self, count: int, seconds: float = 240) -> None:
+        """Until so many more answers have come."""
+        enough, end = len(self.answers) + count, time.monotonic() + seconds
+        while len(self.answers) < enough:
+            assert time.monotonic() < end, f"{enough - len(self.answers)} answers did not come within {seconds:g} s"
+            time.sleep(0.05)
+
 
 def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98] if len(times) > 1 else times[0]

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.util import list_named_actors
 
 from app.endpoint import open_endpoint
 from app.gateway.judge import NAMESPACE, judge_name
+from app.gateway.serve import wait_ready
 from app.recipe import Recipe
 from app.registry.registry import Registry
 from app.registry.spec import RegistrySpec
@@ -31,6 +33,7 @@ from workloads.serving.deploy import deployed, free_port, stop_serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RATE = 6.0  # questions a second
+NORMAL = 70  # answers by which a release's times are measured
 RELEASE = {"steps": (0.1, 0.5, 1.0), "hold_seconds": 3, "least_samples": 10, "shadow": 0.3, "slower": 2.0, "bits": 1.1}
 GOOD, BROKEN, SLOW, WORSE, GARBAGE = 2, 3, 4, 5, 6
 
@@ -109,7 +112,16 @@ def show(seen: Show, name: str, clients: Seen, began: float, release: Release) -
     seen(f"{name}: p99, worst under the release, s", f"{p99(during):.2f}, {max(during):.2f}")
     seen(f"{name}: worst / normal p99", max(during) / p99(normal))
     seen(f"{name}: ended after, s", release.decisions[-1].at - release.decisions[0].at)
-    print(name, *[f"{each.action} {each.share:.0%}: {each.reason}" for each in release.decisions], sep="\n  ")
+    last, loser = release.decisions[-1], release.old if release.phase is Phase.PROMOTED else release.new
+    if f"tiny@{loser}" in clients.revisions():
+        seen(f"{name}: last question to the loser after the decision, s", clients.last_asked(f"tiny@{loser}") - last.at)
+    print(
+        name,
+        *[f"{each.at - began:6.1f} {each.action} {each.share:.0%}: {each.reason}" for each in release.decisions],
+        sep="\n  ",
+    )
+    slowest = sorted((each for each in clients.answers if each[0] >= began), key=lambda each: -each[1])[:8]
+    print("  slowest:", *[f"{asked - began:.1f} s: {seconds:.2f} s by {by}" for asked, seconds, by in slowest], sep="\n    ")
 
 
 def lines(scene: Scene) -> list[str]:
@@ -117,8 +129,8 @@ def lines(scene: Scene) -> list[str]:
 
 
 def warm_up(scene: Scene) -> None:
-    with load(scene.url, RATE):
-        time.sleep(5)
+    with load(scene.url, RATE) as clients:
+        clients.wait(30)
 
 
 def replicas_of(revision: int) -> list[str]:
@@ -129,11 +141,11 @@ def replicas_of(revision: int) -> list[str]:
 def test_a_good_revision_takes_over(served: Scene, seen: Show) -> None:
     warm_up(served)
     with load(served.url, RATE) as clients:
-        time.sleep(12)
+        clients.wait(NORMAL)
         began = time.time()
         served.start(GOOD)
         release = served.end(GOOD)
-        time.sleep(3)
+        clients.wait(20)
     show(seen, "good", clients, began, release)
     assert clients.failures == []
     assert release.phase is Phase.PROMOTED
@@ -148,11 +160,11 @@ def test_a_broken_and_a_slow_revision_go_back(served: Scene, seen: Show) -> None
     warm_up(served)
     for name, number in (("broken", BROKEN), ("slow", SLOW)):
         with load(served.url, RATE) as clients:
-            time.sleep(12)
+            clients.wait(NORMAL)
             began = time.time()
             served.start(number)
             release = served.end(number)
-            time.sleep(1)
+            clients.wait(6)
         show(seen, name, clients, began, release)
         assert clients.failures == []
         assert release.phase is Phase.ROLLED_BACK
@@ -164,16 +176,16 @@ def test_a_broken_and_a_slow_revision_go_back(served: Scene, seen: Show) -> None
 def test_a_revision_that_dies_under_load_goes_back(served: Scene, seen: Show) -> None:
     warm_up(served)
     with load(served.url, RATE) as clients:
-        time.sleep(12)
+        clients.wait(NORMAL)
         served.start(GOOD)
         served.wait(lambda release: release.share > 0)
-        time.sleep(4)
+        clients.wait(24)
         began = time.time()
         for name in replicas_of(GOOD):
             with suppress(ValueError):
                 ray.kill(ray.get_actor(name, namespace="serve"))
         release = served.end(GOOD)
-        time.sleep(2)
+        clients.wait(12)
     show(seen, "dying", clients, began, release)
     seen("dying: from the kill to the decision, s", release.decisions[-1].at - began)
     assert clients.failures == []
@@ -183,8 +195,9 @@ def test_a_revision_that_dies_under_load_goes_back(served: Scene, seen: Show) ->
 
 @pytest.mark.parametrize("served", [{"garbage_bits": 0, "shadow": 0, "steps": (0.5, 1.0), "least_samples": 200}], indirect=True)
 def test_a_revision_that_is_only_worse_goes_back_by_quality_alone(served: Scene, seen: Show) -> None:
+    warm_up(served)
     with load(served.url, RATE) as clients:
-        time.sleep(5)
+        clients.wait(NORMAL)
         began = time.time()
         served.start(WORSE)
         release = served.end(WORSE)
@@ -213,3 +226,45 @@ def test_garbage_takes_no_traffic_and_a_release_outlives_its_judge(served: Scene
     release = served.wait(lambda release: release.new == 1 and release.closed)
     assert release.phase is Phase.PROMOTED
     assert served.registry.show("production").number == 1
+
+
+@pytest.mark.parametrize("served", [{"shadow": 0, "steps": (0.5, 1.0), "hold_seconds": 600}], indirect=True)
+def test_a_release_outlives_the_gateway_and_the_controller(served: Scene, seen: Show) -> None:
+    with load(served.url, RATE) as clients:
+        served.start(GOOD)
+        before = served.wait(lambda release: release.share > 0)
+        clients.wait(12)
+        for what, actor in (("controller", SERVE_CONTROLLER_NAME), ("gateway", only(gateways()))):
+            asked, failed = time.time(), len(clients.failures)
+            old = gateways()
+            ray.kill(ray.get_actor(actor, namespace=SERVE_NAMESPACE), no_restart=False)
+            if what == "gateway":
+                until(lambda gone=old: gateways() and not set(gone) & set(gateways()))
+            wait_ready(served.url, 120)
+            seen(f"{what} killed: ready after, s", time.time() - asked)
+            clients.wait(24)
+            assert {by for when, _, by in clients.answers if when > asked} == {"tiny@1", "tiny@2"}
+            seen(f"{what} killed: requests failed", len(clients.failures) - failed)
+            assert what == "gateway" or len(clients.failures) == failed
+        served.desk.ask(Wish("promote", "proof"))
+        release = served.end(GOOD)
+    assert release.id == before.id
+    assert release.phase is Phase.PROMOTED
+    assert set(deployed()) == {"gateway", "model-tiny@2"}
+
+
+def gateways() -> list[str]:
+    names = [each["name"] for each in list_named_actors(all_namespaces=True)]
+    return [name for name in names if name.startswith("SERVE_REPLICA::gateway#")]
+
+
+def only(names: list[str]) -> str:
+    (name,) = names
+    return name
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "what the test waits for did not come within 120 s"
+        time.sleep(0.05)
