@@ -33,6 +33,9 @@ _UNREAD_SECONDS = 60
 """From when a connection is closed whose client neither ends its request's head nor reads what it is sent. The gateway tells clients
 sooner, those that it hears of (app/gateway/limits/wire.py). Waiting for an answer does not count (seen with HAProxy 2.8)."""
 
+_HEAD_BYTES = 32 << 10
+"""A request's head from which on HAProxy refuses it in a few words of HTML, as all that is no HTTP; below it, the gateway does."""
+
 _NO_GATEWAY = json.dumps(
     {
         "error": {
@@ -91,6 +94,7 @@ def _with_haproxy(spec: ServingSpec) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": longest,  # one from before a change of gateways may have the longest answer to give
         "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": longest,  # a gateway whose machine is gone says nothing any more
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(_UNREAD_SECONDS),
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(_HEAD_BYTES),
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": _ALGORITHM,
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(_LEAVE_SECONDS),
     }
