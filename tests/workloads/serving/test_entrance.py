@@ -44,7 +44,7 @@ def on_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path) -> None:
-    variables = entrance_environment(ServingSpec(entrance="auto"))
+    variables = entrance_environment(ServingSpec())
     assert variables["RAY_SERVE_ENABLE_HA_PROXY"] == variables["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
     file = private / "configuration"
     file.write_text(CONFIGURATION.format(**variables))
@@ -82,7 +82,7 @@ def test_no_haproxy_outlives_a_killed_session(private: Path) -> None:
     if not shutil.which("setpriv"):
         pytest.skip("setpriv (util-linux) is not installed")
     socket = private / "socket"
-    program = entrance_environment(ServingSpec(entrance="auto"))["RAY_SERVE_HAPROXY_BINARY_PATH"]
+    program = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_BINARY_PATH"]
     file = private / "configuration"
     file.write_text(f"defaults\n timeout client 1s\nfrontend page\n bind {socket}\n mode http\n")
     command = [sys.executable, "-c", KILLED, program, str(file), str(socket)]
@@ -101,18 +101,13 @@ def ended(pid: int) -> bool:
 
 
 def test_two_sessions_share_no_port(private: Path) -> None:
-    ports = [
-        value
-        for _ in range(2)
-        for name, value in entrance_environment(ServingSpec(entrance="auto")).items()
-        if name.endswith("_PORT")
-    ]
+    ports = [value for _ in range(2) for name, value in entrance_environment(ServingSpec()).items() if name.endswith("_PORT")]
     assert len(set(ports)) == len(ports) == 6
 
 
 def test_serve_writes_what_haproxy_takes(private: Path) -> None:
     """Our lines stand where Serve's template lets them in: after its own, in what holds for everything."""
-    variables = entrance_environment(ServingSpec(entrance="auto"))
+    variables = entrance_environment(ServingSpec())
     command = [sys.executable, "-c", WRITTEN.format(file=private / "configuration", folder=private)]
     subprocess.run(command, env=os.environ | variables, check=True, timeout=120)
     done = subprocess.run([entrance._haproxy(), "-c", "-f", str(private / "configuration")], capture_output=True, check=False)
@@ -128,26 +123,26 @@ def test_serve_writes_what_haproxy_takes(private: Path) -> None:
 
 @pytest.mark.usefixtures("on_cluster")
 def test_an_answer_may_take_its_time_while_gateways_change() -> None:
-    variables = entrance_environment(ServingSpec(entrance="auto", request_timeout=400.5))
+    variables = entrance_environment(ServingSpec(request_timeout=400.5))
     assert float(variables["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > 400.5
     assert "RAY_SERVE_HAPROXY_BINARY_PATH" not in variables
 
 
 @pytest.mark.usefixtures("on_cluster")
 def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert entrance_environment(ServingSpec()) == {}
-    assert entrance_environment(ServingSpec(entrance="auto", tls_certificate="server.crt", tls_key="server.key")) == {}
+    assert entrance_environment(ServingSpec(entrance="serve")) == {}
+    assert entrance_environment(ServingSpec(tls_certificate="server.crt", tls_key="server.key")) == {}
     for program in ("", "/no/such/haproxy", "/bin/false"):
         monkeypatch.setattr(entrance, "_haproxy", lambda found=program: found)
-        assert entrance_environment(ServingSpec(entrance="auto")) == {}
+        assert entrance_environment(ServingSpec()) == {}
 
 
 @pytest.mark.usefixtures("private")
 def test_which_one_it_is_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="workloads.serving.entrance"):
-        entrance_environment(ServingSpec(entrance="auto"))
+        entrance_environment(ServingSpec())
         entrance_environment(ServingSpec(entrance="serve"))
-        entrance_environment(ServingSpec(entrance="auto", tls_certificate="server.crt", tls_key="server.key"))
+        entrance_environment(ServingSpec(tls_certificate="server.crt", tls_key="server.key"))
     told = [record.__dict__["facts"] for record in caplog.records if record.getMessage() == "entrance"]
     assert [facts["chosen"] for facts in told] == ["haproxy", "serve", "serve"]
     assert "no TLS" in told[2]["reason"]
