@@ -1,22 +1,16 @@
-"""Releases on a real Serve under load: a good, a broken, a slow, a dying and a worse revision. No client may lose an answer.
+"""Releases on a real Serve under load: a good, a broken, a slow and a worse revision. No client may lose an answer.
 
-Times are shown, not asserted.
+Times are shown, not asserted. Not for what a release loses meanwhile (test_release_loss.py).
 """
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import ray
-from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
-from ray.util import list_named_actors
 
 from app.endpoint import open_endpoint
-from app.gateway.judge import NAMESPACE, judge_name
-from app.gateway.serve import wait_ready
 from app.recipe import Recipe
 from app.registry.registry import Registry
 from app.registry.spec import RegistrySpec
@@ -32,8 +26,8 @@ from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.deploy import deployed, free_port, stop_serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-RATE = 6.0  # questions a second
-NORMAL = 70  # answers by which a release's times are measured
+RATE = 4.0  # questions a second
+NORMAL = 60  # answers by which a release's times are measured
 RELEASE = {"steps": (0.1, 0.5, 1.0), "hold_seconds": 3, "least_samples": 10, "shadow": 0.3, "slower": 2.0, "bits": 1.1}
 GOOD, BROKEN, SLOW, WORSE, GARBAGE = 2, 3, 4, 5, 6
 
@@ -85,7 +79,7 @@ def served(
         "port": free_port(),
         "cpus_per_replica": 0.5,
         "threads": 1,
-        "slots": 16,
+        "slots": 64,  # where the machine is busy, questions wait rather than get 429
         "drain_seconds": 5,
         "start_timeout": 120,
     }
@@ -133,11 +127,6 @@ def warm_up(scene: Scene) -> None:
         clients.wait(30)
 
 
-def replicas_of(revision: int) -> list[str]:
-    names = [each["name"] for each in list_named_actors(all_namespaces=True)]
-    return [name for name in names if f"model-tiny@{revision}#" in name.replace("::", "#")]
-
-
 def test_a_good_revision_takes_over(served: Scene, seen: Show) -> None:
     warm_up(served)
     with load(served.url, RATE) as clients:
@@ -172,27 +161,6 @@ def test_a_broken_and_a_slow_revision_go_back(served: Scene, seen: Show) -> None
     assert set(deployed()) == {"gateway", "model-tiny@1"}
 
 
-@pytest.mark.parametrize("served", [{"shadow": 0, "steps": (0.5, 1.0), "hold_seconds": 60}], indirect=True)
-def test_a_revision_that_dies_under_load_goes_back(served: Scene, seen: Show) -> None:
-    warm_up(served)
-    with load(served.url, RATE) as clients:
-        clients.wait(NORMAL)
-        served.start(GOOD)
-        served.wait(lambda release: release.share > 0)
-        clients.wait(24)
-        began = time.time()
-        for name in replicas_of(GOOD):
-            with suppress(ValueError):
-                ray.kill(ray.get_actor(name, namespace="serve"))
-        release = served.end(GOOD)
-        clients.wait(12)
-    show(seen, "dying", clients, began, release)
-    seen("dying: from the kill to the decision, s", release.decisions[-1].at - began)
-    assert clients.failures == []
-    assert release.phase is Phase.ROLLED_BACK
-    assert "tiny@2" in clients.revisions()
-
-
 @pytest.mark.parametrize("served", [{"garbage_bits": 0, "shadow": 0, "steps": (0.5, 1.0), "least_samples": 200}], indirect=True)
 def test_a_revision_that_is_only_worse_goes_back_by_quality_alone(served: Scene, seen: Show) -> None:
     warm_up(served)
@@ -207,64 +175,3 @@ def test_a_revision_that_is_only_worse_goes_back_by_quality_alone(served: Scene,
     assert clients.failures == []
     assert (last.action, last.before, last.after) == ("release_rollback", "5", "1")
     assert last.reason.startswith("bits: ")
-
-
-def test_garbage_takes_no_traffic_and_a_release_outlives_its_judge(served: Scene, seen: Show) -> None:
-    with load(served.url, RATE) as clients:
-        served.start(GARBAGE)
-        release = served.end(GARBAGE)
-        assert "knows plain text badly" in release.decisions[-1].reason
-        assert "tiny@6" not in clients.revisions()
-        served.start(GOOD)
-        before = served.wait(lambda release: release.new == GOOD and release.share >= 0.1)
-        ray.kill(ray.get_actor(judge_name("tiny"), namespace=NAMESPACE), no_restart=False)
-        release = served.end(GOOD)
-    assert clients.failures == []
-    assert release.id == before.id
-    assert release.phase is Phase.PROMOTED
-    served.desk.ask(Wish("rollback", "proof"))
-    release = served.wait(lambda release: release.new == 1 and release.closed)
-    assert release.phase is Phase.PROMOTED
-    assert served.registry.show("production").number == 1
-
-
-@pytest.mark.parametrize("served", [{"shadow": 0, "steps": (0.5, 1.0), "hold_seconds": 600}], indirect=True)
-def test_a_release_outlives_the_gateway_and_the_controller(served: Scene, seen: Show) -> None:
-    with load(served.url, RATE) as clients:
-        served.start(GOOD)
-        before = served.wait(lambda release: release.share > 0)
-        clients.wait(12)
-        for what, actor in (("controller", SERVE_CONTROLLER_NAME), ("gateway", only(gateways()))):
-            asked, failed = time.time(), len(clients.failures)
-            old = gateways()
-            ray.kill(ray.get_actor(actor, namespace=SERVE_NAMESPACE), no_restart=False)
-            if what == "gateway":
-                until(lambda gone=old: gateways() and not set(gone) & set(gateways()))
-            wait_ready(served.url, 120)
-            seen(f"{what} killed: ready after, s", time.time() - asked)
-            clients.wait(24)
-            assert {by for when, _, by in clients.answers if when > asked} == {"tiny@1", "tiny@2"}
-            seen(f"{what} killed: requests failed", len(clients.failures) - failed)
-            assert what == "gateway" or len(clients.failures) == failed
-        served.desk.ask(Wish("promote", "proof"))
-        release = served.end(GOOD)
-    assert release.id == before.id
-    assert release.phase is Phase.PROMOTED
-    assert set(deployed()) == {"gateway", "model-tiny@2"}
-
-
-def gateways() -> list[str]:
-    names = [each["name"] for each in list_named_actors(all_namespaces=True)]
-    return [name for name in names if name.startswith("SERVE_REPLICA::gateway#")]
-
-
-def only(names: list[str]) -> str:
-    (name,) = names
-    return name
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, "what the test waits for did not come within 120 s"
-        time.sleep(0.05)
