@@ -108,7 +108,7 @@ class Seen:
         """When the last question was asked that this revision answered."""
         return max(asked for asked, _, by in self.answers if by == revision)
 
-    def wait(self, count: int, seconds: float = 240) -> None:
+    def wait(self, count: int, seconds: float = 480) -> None:
         """Until so many more answers have come."""
         enough, end = len(self.answers) + count, time.monotonic() + seconds
         while len(self.answers) < enough:

@@ -41,7 +41,7 @@ class Scene:
     def start(self, revision: int) -> None:
         self.desk.ask(Wish("start", "proof", revision))
 
-    def wait(self, wanted: Callable[[Release], bool], seconds: float = 240) -> Release:
+    def wait(self, wanted: Callable[[Release], bool], seconds: float = 480) -> Release:
         end = time.monotonic() + seconds
         while True:
             release = self.desk.load()
