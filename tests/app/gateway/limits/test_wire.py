@@ -1,105 +1,27 @@
 """Clients that misuse their connection, on a real HTTP server: they are told so, hold nothing, and disturb nobody."""
 
-import asyncio
 import json
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
 from app.gateway.limits import wire
 from app.gateway.reading import MAX_BODY
 from app.gateway.vocabulary import Vocabulary
 from tests.app.gateway.conftest import Endpoint
-from tests.app.gateway.test_http import CHAT, COMPLETIONS, QUESTION
+from tests.app.gateway.sockets import BODY, WELL, Server, ask, connect, crowd, head, is_well, read_answer, until
+from tests.app.gateway.test_http import CHAT, COMPLETIONS
 from workloads.serving.card import ModelCard
 from workloads.serving.engine.base import Chunk, Request
 
-BODY = json.dumps({"model": "tiny", "messages": QUESTION, "max_tokens": 4}).encode()
-
-
-def head(path: str = CHAT, *lines: str, length: int | None = None) -> bytes:
-    announced = f"Content-Length: {len(BODY) if length is None else length}"
-    asked = (f"POST {path} HTTP/1.1", "Host: gateway", "Content-Type: application/json", announced, *lines)
-    return "\r\n".join(asked).encode() + b"\r\n\r\n"
-
-
-WELL = head() + BODY
-
-
-class Server:
-    """The endpoint's application on a socket."""
-
-    def __init__(self, app: Any) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 10)  # soon full where a client does not read
-        self.port: int = listener.getsockname()[1]
-        self._uvicorn = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._uvicorn.serve(sockets=[listener])))
-        self._thread.start()
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
-
-    def end(self) -> None:
-        self._uvicorn.should_exit = self._uvicorn.force_exit = True
-        self._thread.join()
-
 
 @pytest.fixture
-def server(endpoint: Endpoint, card: ModelCard) -> Iterator[Server]:
+def port(endpoint: Endpoint, card: ModelCard) -> Iterator[int]:
     tokens = Vocabulary(card.tokenizer).encode("一座。", special=False)
     endpoint.upstream.script = lambda request: [Chunk(tokens), Chunk(finish="stop")]
     running = Server(endpoint.app)
-    yield running
+    yield running.port
     running.end()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "what the test waits for did not come within 30 s"
-        time.sleep(0.005)
-
-
-def read_answer(connection: socket.socket) -> tuple[int, Any]:
-    """Status and JSON of one answer that announces its length."""
-    told = connection.makefile("rb")
-    status = int(told.readline().split()[1])
-    length = 0
-    while (line := told.readline().strip()) != b"":
-        name, _, value = line.partition(b": ")
-        length = int(value) if name == b"content-length" else length
-    return status, json.loads(told.read(length))
-
-
-def ask(server: Server, sent: bytes) -> tuple[int, Any]:
-    with server.connect() as connection:
-        connection.sendall(sent)
-        return read_answer(connection)
-
-
-def is_well(server: Server) -> None:
-    status, answer = ask(server, WELL)
-    assert (status, answer["choices"][0]["message"]["content"]) == (200, "一座。")
-
-
-@contextmanager
-def crowd(server: Server, sent: bytes, count: int = 50) -> Iterator[list[socket.socket]]:
-    """So many connections on which that was sent, and no more."""
-    connections = [server.connect() for _ in range(count)]
-    try:
-        for each in connections:
-            each.sendall(sent)
-        yield connections
-    finally:
-        for each in connections:
-            each.close()
 
 
 @pytest.mark.parametrize(
@@ -112,51 +34,51 @@ def crowd(server: Server, sent: bytes, count: int = 50) -> Iterator[list[socket.
     ],
     ids=["many", "very many", "long", "very long"],
 )
-def test_a_flood_of_headers_is_431(server: Server, endpoint: Endpoint, lines: list[str]) -> None:
-    status, answer = ask(server, head(CHAT, *lines) + BODY)
+def test_a_flood_of_headers_is_431(port: int, endpoint: Endpoint, lines: list[str]) -> None:
+    status, answer = ask(port, head(CHAT, *lines) + BODY)
     assert (status, answer["error"]["code"]) == (431, "headers_too_large")
     assert set(answer["error"]) == {"message", "type", "param", "code"}
     assert endpoint.upstream.asked == []
-    is_well(server)
+    is_well(port)
 
 
-def test_a_long_path_is_431_and_not_told_back(server: Server) -> None:
-    status, answer = ask(server, head("/" + "a" * wire.MOST_HEAD_BYTES) + BODY)
+def test_a_long_path_is_431_and_not_told_back(port: int) -> None:
+    status, answer = ask(port, head("/" + "a" * wire.MOST_HEAD_BYTES) + BODY)
     assert status == 431
-    status, answer = ask(server, head("/" + "a" * 8000) + BODY)
+    status, answer = ask(port, head("/" + "a" * 8000) + BODY)
     assert status == 404
     assert len(answer["error"]["message"]) < 200
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST " + CHAT.encode(), head()[:-2], head() + BODY[:-1]])
-def test_requests_that_stop_coming_disturb_nobody(server: Server, endpoint: Endpoint, sent: bytes) -> None:
-    with crowd(server, sent):
-        is_well(server)
+def test_requests_that_stop_coming_disturb_nobody(port: int, endpoint: Endpoint, sent: bytes) -> None:
+    with crowd(port, sent):
+        is_well(port)
     assert len(endpoint.upstream.asked) == 1
-    is_well(server)
+    is_well(port)
 
 
 @pytest.mark.parametrize("length", [len(BODY), 300_000], ids=["short", "beyond what is looked up"])
-def test_a_body_that_stops_coming_is_408(server: Server, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+def test_a_body_that_stops_coming_is_408(port: int, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     monkeypatch.setattr(wire, "PAUSE_SECONDS", 0.2)
     came = BODY[:-1] if length == len(BODY) else b" " * (length - 1)
-    status, answer = ask(server, head(length=length) + came)
+    status, answer = ask(port, head(length=length) + came)
     assert status == 408
     assert "the body stopped coming for 0.2 s" in answer["error"]["message"]
-    is_well(server)
+    is_well(port)
 
 
-def test_a_body_may_pause(server: Server) -> None:
-    with server.connect() as connection:
+def test_a_body_may_pause(port: int) -> None:
+    with connect(port) as connection:
         for part in (head(), BODY[:5], BODY[5:]):
             connection.sendall(part)
-            is_well(server)
+            is_well(port)
         assert read_answer(connection)[0] == 200
 
 
-def test_huge_bodies_are_413(server: Server) -> None:
-    assert ask(server, head(length=1 << 40))[0] == 413
-    with server.connect() as connection:
+def test_huge_bodies_are_413(port: int) -> None:
+    assert ask(port, head(length=1 << 40))[0] == 413
+    with connect(port) as connection:
         connection.sendall(head().replace(b"Content-Length: %d" % len(BODY), b"Transfer-Encoding: chunked"))
         part = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
         sent = 0
@@ -167,11 +89,11 @@ def test_huge_bodies_are_413(server: Server) -> None:
             pass  # the server has closed what it does not read
         else:
             pytest.fail("the server reads whatever comes")
-    is_well(server)
+    is_well(port)
 
 
-def test_pipelined_requests_are_answered_in_their_order(server: Server, endpoint: Endpoint) -> None:
-    with server.connect() as connection:
+def test_pipelined_requests_are_answered_in_their_order(port: int, endpoint: Endpoint) -> None:
+    with connect(port) as connection:
         connection.sendall(WELL + head("/v1/nothing") + BODY + WELL)
         told = b""
         while told.count(b"HTTP/1.1 ") < 3 or not told.endswith(b"}"):
@@ -194,19 +116,19 @@ def test_pipelined_requests_are_answered_in_their_order(server: Server, endpoint
         b"GET /healthz HTTP/9.9\r\n\r\n",
     ],
 )
-def test_what_is_no_http_ends_its_connection_alone(server: Server, endpoint: Endpoint, sent: bytes) -> None:
-    with server.connect() as connection:
+def test_what_is_no_http_ends_its_connection_alone(port: int, endpoint: Endpoint, sent: bytes) -> None:
+    with connect(port) as connection:
         connection.sendall(sent)
         told = b""
         while part := connection.recv(65536):
             told += part
     assert told.split(b"HTTP/1.1 ")[-1][:3] == b"400"
     assert len(endpoint.upstream.asked) <= 1
-    is_well(server)
+    is_well(port)
 
 
 def test_who_does_not_read_is_let_go_and_holds_no_place(
-    server: Server, endpoint: Endpoint, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+    port: int, endpoint: Endpoint, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "UNREAD_SECONDS", 0.2)
     usual, long = endpoint.upstream.script, Vocabulary(card.tokenizer).encode("一" * 2000, special=False)
@@ -217,17 +139,17 @@ def test_who_does_not_read_is_let_go_and_holds_no_place(
     endpoint.upstream.script = script
     body = json.dumps({"model": "tiny", "prompt": "甲", "stream": True, "max_tokens": 100}).encode()
     slots = card.capabilities.slots
-    with crowd(server, head(COMPLETIONS, length=len(body)) + body, slots):
+    with crowd(port, head(COMPLETIONS, length=len(body)) + body, slots):
         until(lambda: len(endpoint.upstream.asked) == slots)
         until(lambda: endpoint.upstream.closed == slots)
-        is_well(server)
+        is_well(port)
 
 
-def test_who_reads_slowly_gets_all(server: Server, endpoint: Endpoint, card: ModelCard) -> None:
+def test_who_reads_slowly_gets_all(port: int, endpoint: Endpoint, card: ModelCard) -> None:
     text = Vocabulary(card.tokenizer).encode("一" * 1000, special=False)
     endpoint.upstream.script = lambda request: [*[Chunk(text)] * 1000, Chunk(finish="stop")]
     body = json.dumps({"model": "tiny", "prompt": "甲", "stream": True, "max_tokens": 100}).encode()
-    with server.connect() as connection:
+    with connect(port) as connection:
         connection.sendall(head(COMPLETIONS, "Connection: close", length=len(body)) + body)
         told = b"".join(iter(lambda: connection.recv(4096), b""))
     assert told.count("一".encode()) == 1_000_000
