@@ -89,7 +89,7 @@ def _within_pauses(receive: Receive) -> Receive:
 def _while_read(send: Send) -> Send:
     async def send_or_end(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] in _ENDS:
-            message = message | {"headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         try:
             async with asyncio.timeout(UNREAD_SECONDS):
                 await send(message)
