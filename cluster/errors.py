@@ -105,6 +105,20 @@ class RequestError(UserError):
         self.args = (given, allowed, todo, param)
 
 
+class HeadTooLargeError(RequestError):
+    """A request with more headers, or longer ones, than any client needs."""
+
+    http_status = 431
+    code = "headers_too_large"
+
+
+class SlowRequestError(RequestError):
+    """A request whose body stopped coming."""
+
+    http_status = 408
+    code = "request_timeout"
+
+
 class ContextLengthError(RequestError):
     """A prompt, or prompt and answer together, longer than the model's context."""
 

@@ -24,6 +24,7 @@ from app.gateway.feedback import FeedbackStore, add_feedback
 from app.gateway.job import chat_job, completion_job
 from app.gateway.limits.guard import Guard
 from app.gateway.limits.keystore import WatchedKeys
+from app.gateway.limits.wire import Wire
 from app.gateway.metrics import CONTENT_TYPE
 from app.gateway.reading import BodyLimit, JsonRoute
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
@@ -40,6 +41,7 @@ from cluster.storage import Location
 
 _LOG = logging.getLogger(__name__)
 _READY_SECONDS = 2.0
+_SHOWN_PATH = 80  # characters of a path in an error
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -75,6 +77,7 @@ def _add_protection(app: FastAPI, service: Service) -> None:
     if settings.cache.megabytes:
         app.add_middleware(Shortcut, service=service, most_bytes=(settings.cache.megabytes << 20) // 2)
     app.add_middleware(Guard, keys=WatchedKeys(settings.keys) if settings.keys else None, refuse=refuse)
+    app.add_middleware(Wire, refuse=refuse)
 
 
 def _add_answers(app: FastAPI, service: Service) -> None:
@@ -179,7 +182,8 @@ def _add_errors(app: FastAPI, service: Service) -> None:
         if error.status_code == 400:
             allowed = "a JSON object in UTF-8; a form with `file` and `purpose` for /v1/files"
             return answer(request, RequestError("the body cannot be read as JSON", allowed, "check its form and encoding"))
-        given = RequestError(f"{request.method} {request.url.path}: {error.detail.lower()}", "", "see GET /openapi.json")
+        path = request.url.path[:_SHOWN_PATH]
+        given = RequestError(f"{request.method} {path}: {error.detail.lower()}", "", "see GET /openapi.json")
         response = answer(request, given)
         response.status_code = error.status_code
         return response

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from app.gateway.cache.note import cache_header
 from app.gateway.conversation import conversation_of
@@ -17,8 +17,9 @@ from app.gateway.failures import renamed
 from app.gateway.job import Job, chat_job
 from app.gateway.response_schema import ResponsesBody
 from app.gateway.response_writer import ResponseWriter
-from app.gateway.service import REVISION_HEADER, Event, Service, broken, sse
+from app.gateway.service import REVISION_HEADER, Event, Service, broken
 from app.gateway.shapes import Json
+from app.gateway.stream import EventStream, sse
 from app.gateway.tools import plan_tools
 
 _FIELDS = {"messages": "input", "response_format": "text", "max_tokens": "max_output_tokens", "logprobs": "include"}
@@ -42,9 +43,7 @@ def add_responses(app: FastAPI, service: Service) -> None:
                 writer.feed(piece)
             return service.counted("responses", JSONResponse(writer.response(), headers=headers | cache_header()))
         first = await anext(events)
-        headers |= cache_header()
-        lines = _lines(first, events, writer, job)
-        streamed = StreamingResponse(lines, media_type="text/event-stream", headers=headers | {"Cache-Control": "no-cache"})
+        streamed = EventStream(_lines(first, events, writer, job), headers | cache_header())
         return service.counted("responses", streamed)
 
 

@@ -4,7 +4,6 @@ Not for paths and status codes (http.py) nor for JSON's fields (shapes.py).
 """
 
 import asyncio
-import json
 import logging
 import time
 import uuid
@@ -15,7 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
 from app.gateway.cache.cache import ResponseCache
@@ -32,6 +31,7 @@ from app.gateway.models import Models, Served
 from app.gateway.schema import SamplingBody
 from app.gateway.settings import GatewaySettings
 from app.gateway.shapes import Shape, usage
+from app.gateway.stream import EventStream, sse
 from app.gateway.trials import Trials
 from app.gateway.upstream import Upstream
 from cluster.errors import HanlinError
@@ -84,9 +84,7 @@ class Service:
             whole = await _collect(events, job, shape, scored)
             return JSONResponse(whole, headers=headers | cache_header())
         first = await anext(events)
-        headers |= cache_header() | {"Cache-Control": "no-cache"}
-        lines = _lines(first, events, body, job, shape, scored)
-        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+        return EventStream(_lines(first, events, body, job, shape, scored), headers | cache_header())
 
     async def begin(self, endpoint: str, body: SamplingBody, job: Job) -> tuple[Job, AsyncGenerator[Event, None]]:
         """Who answers in the end, and the pieces of all its answers: another revision than the job's where that one is on
@@ -273,16 +271,6 @@ def broken(error: Exception, job: Job) -> HanlinError:
 def _delta(shape: Shape, event: Event, scored: bool) -> dict[str, Any]:
     index, piece = event
     return shape.delta(index, piece.text, piece.scores if scored else None, piece.finish)
-
-
-_LINE_ENDS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
-"""What some clients take for the end of a line, escaped as JSON allows."""
-
-
-def sse(data: dict[str, Any]) -> bytes:
-    """One server-sent event."""
-    line = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
-    return b"data: " + line.encode() + b"\n\n"
 
 
 def _wants_scores(job: Job) -> bool:

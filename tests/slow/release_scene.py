@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen3Config, Qwen3
 from tests.workloads.serving.tiny_model import TEXT, write_model
 
 CONTEXT = 512
+_MOST_AT_ONCE = 12  # questions without their answer: a machine that is too slow for the rate is not flooded
 _WORDS = ("青石镇", "老桥", "春天", "农人", "稻子", "周老人", "山上的茶", "江边", "秧苗", "孩子们", "渔船", "米店")
 
 
@@ -103,6 +104,17 @@ class Seen:
     def revisions(self) -> set[str]:
         return {revision for _, _, revision in self.answers}
 
+    def last_asked(self, revision: str) -> float:
+        """When the last question was asked that this revision answered."""
+        return max(asked for asked, _, by in self.answers if by == revision)
+
+    def wait(self, count: int, seconds: float = 480) -> None:
+        """Until so many more answers have come."""
+        enough, end = len(self.answers) + count, time.monotonic() + seconds
+        while len(self.answers) < enough:
+            assert time.monotonic() < end, f"{enough - len(self.answers)} answers did not come within {seconds:g} s"
+            time.sleep(0.05)
+
 
 def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98] if len(times) > 1 else times[0]
@@ -110,8 +122,8 @@ def p99(times: list[float]) -> float:
 
 @contextmanager
 def load(url: str, rate: float, tokens: int = 24, seed: int = 0) -> Iterator[Seen]:
-    """Questions at random moments, `rate` a second on average, every second one streamed, for the time of the block. What was
-    asked is waited for."""
+    """Questions at random moments, `rate` a second on average where answers come in time, every second one streamed, for the time
+    of the block. What was asked is waited for."""
     seen, ended = Seen(), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_ask_all(url, rate, tokens, random.Random(seed), seen, ended)))
     thread.start()
@@ -124,12 +136,13 @@ def load(url: str, rate: float, tokens: int = 24, seed: int = 0) -> Iterator[See
 
 async def _ask_all(url: str, rate: float, tokens: int, draws: random.Random, seen: Seen, ended: threading.Event) -> None:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=300, limits=limits) as client:
         tasks: set[asyncio.Task[None]] = set()
         while not ended.is_set():
-            task = asyncio.create_task(_ask(client, question(draws), tokens, draws.random() < 0.5, seen))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            if len(tasks) < _MOST_AT_ONCE:
+                task = asyncio.create_task(_ask(client, question(draws), tokens, draws.random() < 0.5, seen))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
             await asyncio.sleep(draws.expovariate(rate))
         await asyncio.gather(*tasks)
 

@@ -1,20 +1,16 @@
-"""Releases on a real Serve under load: a good, a broken, a slow, a dying and a worse revision. No client may lose an answer.
+"""Releases on a real Serve under load: a good, a broken, a slow and a worse revision. No client may lose an answer.
 
-Times are shown, not asserted.
+Times are shown, not asserted. Not for what a release loses meanwhile (test_release_loss.py).
 """
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import ray
-from ray.util import list_named_actors
 
 from app.endpoint import open_endpoint
-from app.gateway.judge import NAMESPACE, judge_name
 from app.recipe import Recipe
 from app.registry.registry import Registry
 from app.registry.spec import RegistrySpec
@@ -30,7 +26,8 @@ from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.deploy import deployed, free_port, stop_serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-RATE = 6.0  # questions a second
+RATE = 4.0  # questions a second
+NORMAL = 60  # answers by which a release's times are measured
 RELEASE = {"steps": (0.1, 0.5, 1.0), "hold_seconds": 3, "least_samples": 10, "shadow": 0.3, "slower": 2.0, "bits": 1.1}
 GOOD, BROKEN, SLOW, WORSE, GARBAGE = 2, 3, 4, 5, 6
 
@@ -44,7 +41,7 @@ class Scene:
     def start(self, revision: int) -> None:
         self.desk.ask(Wish("start", "proof", revision))
 
-    def wait(self, wanted: Callable[[Release], bool], seconds: float = 240) -> Release:
+    def wait(self, wanted: Callable[[Release], bool], seconds: float = 480) -> Release:
         end = time.monotonic() + seconds
         while True:
             release = self.desk.load()
@@ -82,7 +79,7 @@ def served(
         "port": free_port(),
         "cpus_per_replica": 0.5,
         "threads": 1,
-        "slots": 16,
+        "slots": 64,  # where the machine is busy, questions wait rather than get 429
         "drain_seconds": 5,
         "start_timeout": 120,
     }
@@ -109,7 +106,16 @@ def show(seen: Show, name: str, clients: Seen, began: float, release: Release) -
     seen(f"{name}: p99, worst under the release, s", f"{p99(during):.2f}, {max(during):.2f}")
     seen(f"{name}: worst / normal p99", max(during) / p99(normal))
     seen(f"{name}: ended after, s", release.decisions[-1].at - release.decisions[0].at)
-    print(name, *[f"{each.action} {each.share:.0%}: {each.reason}" for each in release.decisions], sep="\n  ")
+    last, loser = release.decisions[-1], release.old if release.phase is Phase.PROMOTED else release.new
+    if f"tiny@{loser}" in clients.revisions():
+        seen(f"{name}: last question to the loser after the decision, s", clients.last_asked(f"tiny@{loser}") - last.at)
+    print(
+        name,
+        *[f"{each.at - began:6.1f} {each.action} {each.share:.0%}: {each.reason}" for each in release.decisions],
+        sep="\n  ",
+    )
+    slowest = sorted((each for each in clients.answers if each[0] >= began), key=lambda each: -each[1])[:8]
+    print("  slowest:", *[f"{asked - began:.1f} s: {seconds:.2f} s by {by}" for asked, seconds, by in slowest], sep="\n    ")
 
 
 def lines(scene: Scene) -> list[str]:
@@ -117,23 +123,18 @@ def lines(scene: Scene) -> list[str]:
 
 
 def warm_up(scene: Scene) -> None:
-    with load(scene.url, RATE):
-        time.sleep(5)
-
-
-def replicas_of(revision: int) -> list[str]:
-    names = [each["name"] for each in list_named_actors(all_namespaces=True)]
-    return [name for name in names if f"model-tiny@{revision}#" in name.replace("::", "#")]
+    with load(scene.url, RATE) as clients:
+        clients.wait(30)
 
 
 def test_a_good_revision_takes_over(served: Scene, seen: Show) -> None:
     warm_up(served)
     with load(served.url, RATE) as clients:
-        time.sleep(12)
+        clients.wait(NORMAL)
         began = time.time()
         served.start(GOOD)
         release = served.end(GOOD)
-        time.sleep(3)
+        clients.wait(20)
     show(seen, "good", clients, began, release)
     assert clients.failures == []
     assert release.phase is Phase.PROMOTED
@@ -148,11 +149,11 @@ def test_a_broken_and_a_slow_revision_go_back(served: Scene, seen: Show) -> None
     warm_up(served)
     for name, number in (("broken", BROKEN), ("slow", SLOW)):
         with load(served.url, RATE) as clients:
-            time.sleep(12)
+            clients.wait(NORMAL)
             began = time.time()
             served.start(number)
             release = served.end(number)
-            time.sleep(1)
+            clients.wait(6)
         show(seen, name, clients, began, release)
         assert clients.failures == []
         assert release.phase is Phase.ROLLED_BACK
@@ -160,31 +161,11 @@ def test_a_broken_and_a_slow_revision_go_back(served: Scene, seen: Show) -> None
     assert set(deployed()) == {"gateway", "model-tiny@1"}
 
 
-@pytest.mark.parametrize("served", [{"shadow": 0, "steps": (0.5, 1.0), "hold_seconds": 60}], indirect=True)
-def test_a_revision_that_dies_under_load_goes_back(served: Scene, seen: Show) -> None:
-    warm_up(served)
-    with load(served.url, RATE) as clients:
-        time.sleep(12)
-        served.start(GOOD)
-        served.wait(lambda release: release.share > 0)
-        time.sleep(4)
-        began = time.time()
-        for name in replicas_of(GOOD):
-            with suppress(ValueError):
-                ray.kill(ray.get_actor(name, namespace="serve"))
-        release = served.end(GOOD)
-        time.sleep(2)
-    show(seen, "dying", clients, began, release)
-    seen("dying: from the kill to the decision, s", release.decisions[-1].at - began)
-    assert clients.failures == []
-    assert release.phase is Phase.ROLLED_BACK
-    assert "tiny@2" in clients.revisions()
-
-
 @pytest.mark.parametrize("served", [{"garbage_bits": 0, "shadow": 0, "steps": (0.5, 1.0), "least_samples": 200}], indirect=True)
 def test_a_revision_that_is_only_worse_goes_back_by_quality_alone(served: Scene, seen: Show) -> None:
+    warm_up(served)
     with load(served.url, RATE) as clients:
-        time.sleep(5)
+        clients.wait(NORMAL)
         began = time.time()
         served.start(WORSE)
         release = served.end(WORSE)
@@ -194,22 +175,3 @@ def test_a_revision_that_is_only_worse_goes_back_by_quality_alone(served: Scene,
     assert clients.failures == []
     assert (last.action, last.before, last.after) == ("release_rollback", "5", "1")
     assert last.reason.startswith("bits: ")
-
-
-def test_garbage_takes_no_traffic_and_a_release_outlives_its_judge(served: Scene, seen: Show) -> None:
-    with load(served.url, RATE) as clients:
-        served.start(GARBAGE)
-        release = served.end(GARBAGE)
-        assert "knows plain text badly" in release.decisions[-1].reason
-        assert "tiny@6" not in clients.revisions()
-        served.start(GOOD)
-        before = served.wait(lambda release: release.new == GOOD and release.share >= 0.1)
-        ray.kill(ray.get_actor(judge_name("tiny"), namespace=NAMESPACE), no_restart=False)
-        release = served.end(GOOD)
-    assert clients.failures == []
-    assert release.id == before.id
-    assert release.phase is Phase.PROMOTED
-    served.desk.ask(Wish("rollback", "proof"))
-    release = served.wait(lambda release: release.new == 1 and release.closed)
-    assert release.phase is Phase.PROMOTED
-    assert served.registry.show("production").number == 1

@@ -42,7 +42,7 @@ class Answer:
         return max(later - sooner for sooner, later in zip(self.times, self.times[1:], strict=False))
 
 
-SPEC = ServingSpec(port=free_port(), entrance="auto", replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=1)
+SPEC = ServingSpec(port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=1)
 
 
 @pytest.fixture(scope="module")

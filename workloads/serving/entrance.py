@@ -1,14 +1,17 @@
-"""What takes HTTP before the gateways: HAProxy that hands each request straight to one, where wanted and there; else Ray Serve's own proxy.
+"""What takes HTTP before the gateways: HAProxy that hands each request straight to one, where it is there; else Ray Serve's own proxy.
 
 Serve reads all of this from the environment of its controller and of what that starts, so it is given to the controller. Not for
 addresses and ports of the endpoint (deploy.py).
 """
 
 import contextlib
+import json
 import logging
 import math
+import os
 import shutil
 import subprocess
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +26,31 @@ _LEAVE_SECONDS = 2
 """From when a gateway is taken out until it takes no more. Serve's 30 s are for balancers that ask for its health from time to time;
 HAProxy is told within 0.1 s, and asks another gateway where one takes no more connections."""
 
+_LATER_SECONDS = 10
+"""After the longest answer that the gateway allows, which is to tell its client first."""
+
+_UNREAD_SECONDS = 60
+"""From when a connection is closed whose client neither ends its request's head nor reads what it is sent. The gateway tells clients
+sooner, those that it hears of (app/gateway/limits/wire.py). Waiting for an answer does not count (seen with HAProxy 2.8)."""
+
+_HEAD_BYTES = 32 << 10
+"""A request's head from which on HAProxy refuses it in a few words of HTML, as all that is no HTTP; below it, the gateway does."""
+
+_NO_GATEWAY = json.dumps(
+    {
+        "error": {
+            "message": "no gateway answers; send the request again shortly",
+            "type": "server_error",
+            "param": None,
+            "code": "unavailable",
+        }
+    }
+)
+_ERROR_LINE = "http-error status {status} content-type application/json string '{body}' hdr Retry-After 2"
+_ALGORITHM = "\n    ".join(["leastconn", *(_ERROR_LINE.format(status=each, body=_NO_GATEWAY) for each in (502, 503, 504))])
+"""How HAProxy chooses a gateway, which is the last of the lines that Serve writes for everything, and ours after it: Serve's template
+takes no others (2.60)."""
+
 _LOOPBACK_HAPROXY = """#!/bin/sh
 # HAProxy with its own two pages, which Serve opens to every interface, on loopback; it ends with the process that started it.
 for word; do
@@ -35,30 +63,42 @@ exec '{haproxy}' "$@"
 
 
 def entrance_environment(spec: ServingSpec) -> dict[str, str]:
-    """The variables with which Serve's controller is to start; {} for Serve's own proxy."""
+    """The variables with which Serve's controller is to start; {} for Serve's own proxy. Logs which one it is."""
+    reason, variables = _against(spec), dict[str, str]()
+    if not reason:
+        variables = _with_haproxy(spec)
+        reason = "" if variables else "HAProxy does not run here; it comes with ray[serve] on Linux"
+    event(_LOG, "entrance", logging.INFO, chosen="serve" if reason else "haproxy", reason=reason)
+    return variables
+
+
+def _against(spec: ServingSpec) -> str:
+    """Why HAProxy is not asked for; empty where it is."""
     if spec.entrance == "serve":
-        return {}
-    if spec.tls_certificate:
-        return _without("Serve's HAProxy has no TLS")
-    program, places, ports = _haproxy(), {}, _free_ports()
+        return "serving.entrance says so"
+    return "Serve's HAProxy has no TLS" if spec.tls_certificate else ""
+
+
+def _with_haproxy(spec: ServingSpec) -> dict[str, str]:
+    """{} where it does not run."""
+    program, ports, places = _haproxy(), _free_ports(), _places(_shared_folder())
     if program and (folder := private_folder()):
         places = _closed(folder / "haproxy", program, list(ports.values()))
         program = places["RAY_SERVE_HAPROXY_BINARY_PATH"]
     if not _runs(program):
-        return _without("HAProxy does not run here; it comes with ray[serve] on Linux")
+        return {}
+    longest = str(math.ceil(spec.request_timeout) + _LATER_SECONDS)
     settings = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        # an HAProxy from before a change of gateways may still have the longest answer to give
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(math.ceil(spec.request_timeout) + 10),
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": longest,  # one from before a change of gateways may have the longest answer to give
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": longest,  # a gateway whose machine is gone says nothing any more
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(_UNREAD_SECONDS),
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(_HEAD_BYTES),
+        "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": _ALGORITHM,
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(_LEAVE_SECONDS),
     }
     return settings | ports | places
-
-
-def _without(reason: str) -> dict[str, str]:
-    event(_LOG, "serves_without_haproxy", logging.INFO, reason=reason)
-    return {}
 
 
 def _haproxy() -> str:
@@ -86,14 +126,22 @@ def _free_ports() -> dict[str, str]:
 
 
 def _closed(home: Path, haproxy: str, ports: list[str]) -> dict[str, str]:
-    """A folder for a session that shows itself to nobody else on the machine: HAProxy's sockets, and HAProxy with these ports on
-    loopback."""
+    """For a session that shows itself to nobody else on the machine: a folder of its own, and HAProxy with these ports on loopback."""
     home.mkdir(exist_ok=True)
     program = home / "haproxy"
     program.write_text(_LOOPBACK_HAPROXY.format(pages="|".join(ports), haproxy=haproxy))
     program.chmod(0o700)
+    return _places(home) | {"RAY_SERVE_HAPROXY_BINARY_PATH": str(program)}
+
+
+def _shared_folder() -> Path:
+    """The same on every machine of a cluster. Serve's usual one belongs to whichever user was first."""
+    return Path(tempfile.gettempdir()) / f"hanlin-haproxy-{os.getuid()}"
+
+
+def _places(home: Path) -> dict[str, str]:
+    """HAProxy's sockets and files, to which Serve adds a folder for each machine."""
     places = {
-        "RAY_SERVE_HAPROXY_BINARY_PATH": program,
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": home / "cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": home / "admin",
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": home / "metrics",

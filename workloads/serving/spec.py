@@ -73,9 +73,9 @@ class ServingSpec(Spec):
     cache: CacheSpec = CacheSpec()
     limits: LimitsSpec = LimitsSpec()
 
-    entrance: Literal["serve", "auto"] = Field(
-        "serve",
-        description="what takes HTTP: Ray Serve's own proxy, or with auto HAProxy where it is there and TLS is not asked for",
+    entrance: Literal["auto", "serve"] = Field(
+        "auto",
+        description="what takes HTTP; auto: HAProxy where it is there and TLS is not asked for, else Ray Serve's own proxy",
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
 _LONGEST_BODY = 256 << 10
@@ -24,6 +25,9 @@ class ReadBody:
 
     @staticmethod
     async def read(scope: Scope, receive: Receive, tenant: str) -> "ReadBody":
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdigit() and int(announced[:20]) > _LONGEST_BODY:
+            return ReadBody([], receive)
         messages, size = [], 0
         while True:
             message = await receive()

@@ -1,5 +1,8 @@
 """What is before the gateways: HAProxy where it is there and can do what is asked, and in a private session on loopback alone."""
 
+import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +44,7 @@ def on_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path) -> None:
-    variables = entrance_environment(ServingSpec(entrance="auto"))
+    variables = entrance_environment(ServingSpec())
     assert variables["RAY_SERVE_ENABLE_HA_PROXY"] == variables["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
     file = private / "configuration"
     file.write_text(CONFIGURATION.format(**variables))
@@ -52,6 +55,18 @@ def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path)
     assert binds == [f"127.0.0.1:{pages[0]}", "*:8000", f"127.0.0.1:{pages[1]}"], "the endpoint's own host is the recipe's"
     assert all(value.startswith(str(private)) for name, value in variables.items() if "SOCKET" in name)
 
+
+WRITTEN = """
+import asyncio
+from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
+
+async def write():
+    config = HAProxyConfig(socket_path="{folder}/admin", is_head=True)
+    gateway = BackendConfig(name="gateway", path_prefix="/", servers=[ServerConfig(name="one", host="127.0.0.1", port=1)])
+    HAProxyApi(config, {{"gateway": gateway}}, "{file}")._generate_config_file_internal()
+
+asyncio.run(write())
+"""
 
 KILLED = """
 import signal, subprocess, sys, os
@@ -67,7 +82,7 @@ def test_no_haproxy_outlives_a_killed_session(private: Path) -> None:
     if not shutil.which("setpriv"):
         pytest.skip("setpriv (util-linux) is not installed")
     socket = private / "socket"
-    program = entrance_environment(ServingSpec(entrance="auto"))["RAY_SERVE_HAPROXY_BINARY_PATH"]
+    program = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_BINARY_PATH"]
     file = private / "configuration"
     file.write_text(f"defaults\n timeout client 1s\nfrontend page\n bind {socket}\n mode http\n")
     command = [sys.executable, "-c", KILLED, program, str(file), str(socket)]
@@ -86,26 +101,48 @@ def ended(pid: int) -> bool:
 
 
 def test_two_sessions_share_no_port(private: Path) -> None:
-    ports = [
-        value
-        for _ in range(2)
-        for name, value in entrance_environment(ServingSpec(entrance="auto")).items()
-        if name.endswith("_PORT")
-    ]
+    ports = [value for _ in range(2) for name, value in entrance_environment(ServingSpec()).items() if name.endswith("_PORT")]
     assert len(set(ports)) == len(ports) == 6
+
+
+def test_serve_writes_what_haproxy_takes(private: Path) -> None:
+    """Our lines stand where Serve's template lets them in: after its own, in what holds for everything."""
+    variables = entrance_environment(ServingSpec())
+    command = [sys.executable, "-c", WRITTEN.format(file=private / "configuration", folder=private)]
+    subprocess.run(command, env=os.environ | variables, check=True, timeout=120)
+    done = subprocess.run([entrance._haproxy(), "-c", "-f", str(private / "configuration")], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    defaults = (private / "configuration").read_text().partition("defaults")[2].partition("frontend")[0]
+    assert defaults.rindex("http-error status 503") > defaults.rindex("errorfile 503"), "the later one counts"
+    assert "timeout client 60s" in defaults
+    assert "timeout server 310s" in defaults
+    shown = re.search(r"http-error status 503 .* string '(.*)' hdr", defaults)
+    assert shown is not None
+    assert set(json.loads(shown[1])["error"]) == {"message", "type", "param", "code"}
 
 
 @pytest.mark.usefixtures("on_cluster")
 def test_an_answer_may_take_its_time_while_gateways_change() -> None:
-    variables = entrance_environment(ServingSpec(entrance="auto", request_timeout=400.5))
+    variables = entrance_environment(ServingSpec(request_timeout=400.5))
     assert float(variables["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > 400.5
     assert "RAY_SERVE_HAPROXY_BINARY_PATH" not in variables
 
 
 @pytest.mark.usefixtures("on_cluster")
 def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert entrance_environment(ServingSpec()) == {}
-    assert entrance_environment(ServingSpec(entrance="auto", tls_certificate="server.crt", tls_key="server.key")) == {}
+    assert entrance_environment(ServingSpec(entrance="serve")) == {}
+    assert entrance_environment(ServingSpec(tls_certificate="server.crt", tls_key="server.key")) == {}
     for program in ("", "/no/such/haproxy", "/bin/false"):
         monkeypatch.setattr(entrance, "_haproxy", lambda found=program: found)
-        assert entrance_environment(ServingSpec(entrance="auto")) == {}
+        assert entrance_environment(ServingSpec()) == {}
+
+
+@pytest.mark.usefixtures("private")
+def test_which_one_it_is_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="workloads.serving.entrance"):
+        entrance_environment(ServingSpec())
+        entrance_environment(ServingSpec(entrance="serve"))
+        entrance_environment(ServingSpec(tls_certificate="server.crt", tls_key="server.key"))
+    told = [record.__dict__["facts"] for record in caplog.records if record.getMessage() == "entrance"]
+    assert [facts["chosen"] for facts in told] == ["haproxy", "serve", "serve"]
+    assert "no TLS" in told[2]["reason"]
