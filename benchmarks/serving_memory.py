@@ -1,6 +1,7 @@
 """Memory of one and of two replicas of a model on a machine: what each has alone, and what they share.
 
-    python benchmarks/serving_memory.py [--sizes 25M 200M] [--ways torch torch-shared torch-int8 f32 bf16 int8 int4]
+    python benchmarks/serving_memory.py [--sizes 25M 200M] [--replicas 1 2]
+        [--ways torch torch-shared torch-int8 f32 bf16 int8 int4]
 
 Each replica is a process that has imported what a replica's has, loaded the engine and answered nine requests; `pss` counts a page
 that two processes share half in each, `uss` not at all. Weights are random. f32, bf16, int8 and int4 are builds for openvino.
@@ -23,7 +24,7 @@ from workloads.serving.engine.openvino.runtime import available
 
 SIZES = {
     "25M": (ModelSpec(preset="25M"), 16_000),
-    "200M": (ModelSpec(preset="124M", layers=20, hidden_size=896, heads=14, intermediate_size=2432), 32_000),
+    "200M": (ModelSpec(preset="124M", layers=20, hidden_size=896, heads=14, kv_heads=2, intermediate_size=2432), 32_000),
 }
 WAYS = ("torch", "torch-shared", "torch-int8", "f32", "bf16", "int8", "int4")
 _REPLICA = """
@@ -58,13 +59,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--replicas", nargs="+", type=int, default=[1, 2])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         for size in options.sizes:
             model = write_model(Path(temporary) / size, size)
             for way in options.ways:
                 if folder := prepared(model, way):
-                    show(size, way, folder)
+                    show(size, way, folder, options.replicas)
 
 
 def write_model(folder: Path, size: str) -> Path:
@@ -91,8 +93,8 @@ def prepared(model: Path, way: str) -> Path | None:
     return folder
 
 
-def show(size: str, way: str, folder: Path) -> None:
-    for count in (1, 2):
+def show(size: str, way: str, folder: Path, counts: list[int]) -> None:
+    for count in counts:
         replicas = [
             subprocess.Popen(
                 [sys.executable, "-c", _REPLICA, way, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
