@@ -31,7 +31,8 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Plan:
-    """`low` and `high`: the replicas if a replica does as much more, or less, than foretold as the measurement is uncertain."""
+    """`low` and `high`: the replicas if a replica does as much more, or less, than foretold as the measurement is uncertain;
+    `accelerators` of all replicas."""
 
     traffic: Traffic
     aims: Aims
@@ -42,6 +43,7 @@ class Plan:
     machines: Machines
     machine_processors: int
     machine_memory: float
+    accelerators: float
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,9 @@ def _plan(options: argparse.Namespace, measured: Measured, traffic: Traffic, spe
     need = Need(max(spec.cpus_per_replica, measured.way.threads), memory)
     processors = options.machine_cpus or measured.machine.processors
     machine_memory = options.machine_memory or float(measured.machine.memory_bytes)
+    accelerators = sizing.replicas * spec.gpus_per_replica
     machines = machines_for(sizing.replicas, need, processors, machine_memory, KEPT_BYTES)
-    return Plan(traffic, aims, sizing, low, high, need, machines, processors, machine_memory)
+    return Plan(traffic, aims, sizing, low, high, need, machines, processors, machine_memory, accelerators)
 
 
 def _replicas(measured: Measured, traffic: Traffic, aims: Aims, slow: float) -> int:

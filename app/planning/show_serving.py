@@ -83,6 +83,7 @@ def _show_plan(console: Console, answer: Answer, plan: Plan) -> None:
         ("replicas", f"{plan.sizing.replicas:,}", f"{span} if it is off by {answer.measured.uncertainty:.0%}"),
         ("processors", f"{plan.sizing.replicas * plan.need.processors:,g}", f"{plan.need.processors:g} each"),
         ("memory", human(plan.need.memory.of_many(plan.sizing.replicas)), _memory(plan)),
+        *_accelerators(plan),
         (
             f"machines of {plan.machine_processors} processors, {human(plan.machine_memory)}",
             f"{machines.count:,}",
@@ -97,6 +98,10 @@ def _show_plan(console: Console, answer: Answer, plan: Plan) -> None:
     console.print("Assumed", style="dim")
     for line in assumed(answer.measured):
         console.print(f"- {line}", soft_wrap=True)
+
+
+def _accelerators(plan: Plan) -> list[tuple[str, str, str]]:
+    return [("accelerators", f"{plan.accelerators:g}", "not counted into machines")] if plan.accelerators else []
 
 
 def _memory(plan: Plan) -> str:

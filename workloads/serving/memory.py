@@ -15,11 +15,13 @@ from cluster.room import Room
 from workloads.serving.engine.base import PACK_BELOW
 from workloads.serving.spec import ServingSpec
 
-_PROCESS = {"torch": 420 << 20, "openvino": 330 << 20}
+_PROCESS = {"torch": 300 << 20, "openvino": 180 << 20}
 """Bytes of a replica's process that are its own, without a model: Ray, Serve and the engine's libraries."""
 
 _BUILD_BYTES = {"f32": 4.0, "bf16": 2.0, "int8": 1.1, "int4": 0.7}
 """Per parameter, as openvino arranges them."""
+
+_CACHED_NUMBER = 4  # bytes; openvino keeps 2 on processors that compute in bfloat16, which the replica's need not be
 
 _LEAST = 500 << 20  # of a model that says nothing of itself; an actor that asks for nothing lands on the head and dies with it
 
@@ -49,10 +51,10 @@ def appetite_of(spec: ServingSpec, model: Artifact, openvino: bool) -> Appetite:
     parameters = sum(entry.size for entry in model.entries() if entry.path.endswith(".safetensors")) // _number_bytes(config)
     if openvino:
         standing = _PROCESS["openvino"] + int(_BUILD_BYTES[spec.weights] * parameters) + _embedding(config) * 2
-        return Appetite(standing, token_bytes(config, 4 if spec.weights == "f32" else 2), spec.slots, context)
+        return Appetite(standing, token_bytes(config, _CACHED_NUMBER), spec.slots, context)
     weights = _torch_bytes(spec, config, parameters) if on_processor else 0
     standing = _PROCESS["torch"] + weights + (spec.prefix_mb << 20)
-    return Appetite(standing, token_bytes(config, 4) if on_processor else 0, spec.slots, context)
+    return Appetite(standing, token_bytes(config, _CACHED_NUMBER) if on_processor else 0, spec.slots, context)
 
 
 def token_bytes(config: Mapping[str, Any], number_bytes: int) -> int:

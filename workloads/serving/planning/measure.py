@@ -22,7 +22,8 @@ from pathlib import Path
 from cluster.errors import UserError
 from cluster.observe.footprint import Footprint, footprint
 from workloads.serving.builds.choice import BuildRef, load_chosen
-from workloads.serving.engine.base import Engine, EngineSettings
+from workloads.serving.engine.base import Capabilities, Engine, EngineSettings
+from workloads.serving.engine.openvino import runtime
 from workloads.serving.memory import token_bytes
 from workloads.serving.planning.costs import Costs, Shape
 from workloads.serving.planning.drive import drive, read_prompt
@@ -109,6 +110,13 @@ def checked_for(slots: int) -> list[int]:
     return [round(math.sqrt(low * high)) for low, high in itertools.pairwise(known) if high > low + 1]
 
 
+def _number_bytes(can: Capabilities, weights: str) -> int:
+    """Of keys and values in this machine's memory."""
+    if can.device != "cpu":
+        return 0
+    return 2 if can.engine == "openvino" and weights != "f32" and runtime.precision_here("bf16") == "bf16" else 4
+
+
 def _result(
     subject: Subject,
     engine: Engine,
@@ -127,7 +135,7 @@ def _result(
         way=Way(can.engine, subject.weights, settings.threads, can.slots),
         costs=costs,
         checks=checks,
-        memory=Memory(*memory, longest * can.slots, token_bytes(config, 4 if can.engine == "torch" else 2)),
+        memory=Memory(*memory, longest * can.slots, token_bytes(config, _number_bytes(can, subject.weights))),
         load_seconds=load_seconds,
         max_context=can.max_context,
         parameters=can.parameters,
