@@ -13,7 +13,7 @@ Command = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run one verb; the exit status for the shell (0 done, 1 failed, 2 the user can mend it, 130 stopped)."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = build_parser().parse_args(plan.with_action(corpus.with_action(given)))
+    options = build_parser().parse_args(endpoint.with_action(plan.with_action(corpus.with_action(given))))
     command: Command = options.command
     return exit_status(lambda: command(options))
 

@@ -164,9 +164,10 @@ def read_bytes(file: Location) -> bytes:
         return bytes(stream.read())
 
 
-def write_bytes(file: Location, data: bytes) -> None:
+def write_bytes(file: Location, data: bytes, private: bool = False) -> None:
     """Write a whole file so that a reader sees the old or the new content, never a part: rename on a local disk,
-    an upload that appears when it is complete on an object store. Creates the folders above."""
+    an upload that appears when it is complete on an object store. Creates the folders above. `private`: on a local disk for its
+    owner alone."""
     with plain_errors("writing", file):
         if not file.is_local:
             with file.filesystem.open_output_stream(file.path, compression=None) as stream:
@@ -176,13 +177,17 @@ def write_bytes(file: Location, data: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
-            with temporary.open("wb") as handle:
+            with open(temporary, "wb", opener=_for_the_owner if private else None) as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextlib.contextmanager

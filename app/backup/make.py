@@ -1,4 +1,4 @@
-"""Make a backup: registry, audit log, what is released, recipes, and artifacts by reference or copied.
+"""Make a backup: registry, audit log, what is released, API keys, recipes, and artifacts by reference or copied.
 
 A backup is a new folder named by its time below the given place; every file has its hash in `backup.json`, written last, so a
 backup that was interrupted is none. Nothing of the registry changes, and it may be in use meanwhile.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from app.backup.api_keys import KEYS, keys_to_save
 from app.backup.contents import (
     ARTIFACTS,
     CONTENTS,
@@ -29,6 +30,7 @@ from app.backup.contents import (
     Mode,
 )
 from app.backup.records import ModelRecord, read_models, to_json
+from app.gateway.limits.keystore import keys_of
 from app.registry.audit import AuditLog, exclusive
 from app.registry.registry import FOLDER, registered_models
 from app.registry.tracking import Tracking
@@ -45,11 +47,13 @@ _STATE = ("audit.jsonl", "audit/", "registered/", "releases/")  # of the registr
 
 @dataclass(frozen=True)
 class Source:
-    """What is backed up: a store, the MLflow of its registry, and the recipe files that belong to it."""
+    """What is backed up: a store, the MLflow of its registry, the recipe files that belong to it, and the URI of its API keys
+    where that is not the store's own."""
 
     store: ArtifactStore
     tracking_uri: str
     recipes: tuple[Path, ...] = ()
+    keys: str = ""
 
 
 def make_backup(source: Source, target: str, mode: Mode = "reference", say: Callable[[str], None] = print) -> Backup:
@@ -61,6 +65,7 @@ def make_backup(source: Source, target: str, mode: Mode = "reference", say: Call
         records = _save_revisions(source, writer)
         entries = _save_state(source, writer, records)
     _save_recipes(source, writer, records)
+    _save_keys(source, writer)
     held = _save_artifacts(source, writer, records, mode, say)
     contents = Contents(
         format=FORMAT,
@@ -85,8 +90,8 @@ class _Writer:
         self.folder = folder
         self.files: list[FileEntry] = []
 
-    def write(self, path: str, data: bytes) -> None:
-        storage.write_bytes(self.folder / path, data)
+    def write(self, path: str, data: bytes, private: bool = False) -> None:
+        storage.write_bytes(self.folder / path, data, private)
         self.files.append(FileEntry(path, len(data), storage.sha256_of_bytes(data)))
 
     def upload(self, path: str, source: Path) -> None:
@@ -176,6 +181,11 @@ def _save_recipes(source: Source, writer: _Writer, records: Sequence[ModelRecord
             writer.write(f"{RECIPES}/{revision.name}.yaml", text.encode())
     for number, file in enumerate(source.recipes):
         writer.upload(f"{RECIPES}/files/{number}-{file.name}", file)
+
+
+def _save_keys(source: Source, writer: _Writer) -> None:
+    if data := keys_to_save(source.keys or keys_of(source.store)):
+        writer.write(KEYS, data, private=True)
 
 
 def _save_artifacts(

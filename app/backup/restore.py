@@ -1,4 +1,4 @@
-"""Bring a backup back: verify every hash, then artifacts, then the registry, complete in one step.
+"""Bring a backup back: verify every hash, then artifacts, API keys, and the registry, complete in one step.
 
 Nothing is written before all is verified, and a registry that holds something is not touched unless told; even then the old
 one is put aside, not deleted. A restore that was interrupted is started again.
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.backup.api_keys import refuse_other_keys, restore_keys
 from app.backup.contents import DATABASE, EXPORT, RECIPES, REFS, REGISTRY, Backup, Held
 from app.backup.make import SQLITE
 from app.backup.records import ModelRecord, Move, from_json, move_models, moved, read_models, write_models
+from app.gateway.limits.keystore import keys_of
 from app.registry.registry import FOLDER, Registry
 from app.registry.revision import PRODUCTION, Revision
 from app.registry.tracking import Tracking
@@ -27,11 +29,13 @@ from cluster.storage import Location
 
 @dataclass(frozen=True)
 class Target:
-    """Where a backup goes: a store and the MLflow of its registry. `replace`: also where a registry is there already."""
+    """Where a backup goes: a store, the MLflow of its registry, and the URI of its API keys where that is not the store's own.
+    `replace`: also where a registry, or keys, are there already."""
 
     store: ArtifactStore
     tracking_uri: str
     replace: bool = False
+    keys: str = ""
 
     @property
     def database(self) -> Path | None:
@@ -45,12 +49,16 @@ def restore_backup(backup: Backup, target: Target, say: Callable[[str], None] = 
     Raises ArtifactError that names the first file which is damaged or missing, UserError where the target is in use; nothing
     was written in either case.
     """
+    keys = target.keys or keys_of(target.store)
     _refuse_used(target)
+    if not target.replace:
+        refuse_other_keys(backup, keys)
     say(f"verifying {len(backup.contents.files)} files of {backup.location}")
     backup.verify()
     for held in _copied(backup):
         say(f"restoring {held.kind} {held.name} ({held.bytes / 1e6:.1f} MB)")
         _restore_artifact(backup.artifact(held), target.store)
+    restore_keys(backup, keys)
     move = _mover(backup, target)
     _restore_registry(backup, target, move)
     _restore_refs(backup, target)

@@ -1,16 +1,23 @@
-"""serve, chat, demo: a registered model behind HTTP."""
+"""serve, chat, demo: a registered model behind HTTP; serve plan is serve_plan.py's."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from app.commands.arguments import Verbs, add_recipe, add_session, verb
+from app.commands.serve_plan import add_plan
 from cluster.observe.progress import open_reporter
 
 
 def add_verbs(verbs: Verbs) -> None:
-    parser = verb(verbs, "serve", "serve the production revision of a recipe's model until Ctrl-C", _serve)
+    group = verb(
+        verbs, "serve", "serve a model over HTTP until Ctrl-C (serve RECIPE); serve plan says what a traffic needs", _serve
+    )
+    actions = group.add_subparsers(metavar="ACTION", required=True)
+    add_plan(actions)
+    parser = verb(actions, "run", "serve the production revision of a recipe's model until Ctrl-C", _serve)
     add_recipe(parser)
     add_session(parser)
     parser.add_argument("--revision", default="production", help="its number or alias (default: production)")
@@ -27,6 +34,13 @@ def add_verbs(verbs: Verbs) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a key of the recipe"
     )
     add_session(parser)
+
+
+def with_action(arguments: Sequence[str]) -> list[str]:
+    """`serve RECIPE ...` as `serve run RECIPE ...`; anything else as it is."""
+    if len(arguments) > 1 and arguments[0] == "serve" and arguments[1] not in {"run", "plan", "-h", "--help"}:
+        return ["serve", "run", *arguments[1:]]
+    return list(arguments)
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.gateway.cache.shared import require_redis
-from app.gateway.limits.keystore import read_keys
+from app.gateway.limits.keystore import keys_of, read_keys
 from cluster.errors import UserError
 from cluster.stage import StageContext
 from workloads.serving.gateway_spec import CacheSpec, LimitsSpec
@@ -44,4 +44,4 @@ def with_keys(spec: ServingSpec, context: StageContext) -> ServingSpec:
 
 def keys_uri(spec: ServingSpec, context: StageContext) -> str:
     """Where a recipe's API keys are."""
-    return context.resolve(spec.limits.keys) if spec.limits.keys else (context.store.root / "keys.json").uri
+    return context.resolve(spec.limits.keys) if spec.limits.keys else keys_of(context.store)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import build_parser
+from app.commands import endpoint
 from app.commands.corpus import with_action
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ VERBS = {
     "artifacts": {"list", "show", "verify", "gc"},
     "models": {"list", "show", "promote", "rollback", "audit"},
     "release": {"start", "status", "promote", "abort", "rollback"},
-    "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
+    "serve": {"run", "plan"},
     "keys": {"create", "list", "revoke", "rotate"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
     "cluster": {"up", "status", "add", "kill", "down", "file"},
@@ -77,6 +78,20 @@ def test_plan_keeps_its_arguments() -> None:
     }
     assert budget | {"--price", "--epochs", "--json"} <= _words(actions["budget"])
     assert {"recipe", "--set", "--address", "--cpus", "--widths", "--ladder-tokens"} <= _words(actions["fit"])
+
+
+def test_serve_keeps_its_arguments() -> None:
+    actions = _choices(verbs()["serve"])
+    assert {"recipe", "--set", "--address", "--cpus", "--revision"} <= _words(actions["run"])
+    traffic = {"--requests-per-second", "--requests-per-day", "--peak", "--prompt-tokens", "--answer-tokens"}
+    machines = {"--machine-cpus", "--machine-memory", "--processor", "--first-token", "--per-token"}
+    assert {"recipe", "--set", "--measure", "--revision", "--json"} | traffic | machines <= _words(actions["plan"])
+
+
+def test_serve_takes_a_recipe_alone_too() -> None:
+    options = build_parser().parse_args(endpoint.with_action(["serve", "r.yaml", "--revision", "2"]))
+    assert (options.recipe, options.revision) == ("r.yaml", "2")
+    assert endpoint.with_action(["serve", "plan", "r.yaml"]) == ["serve", "plan", "r.yaml"]
 
 
 def test_keys_keep_their_arguments() -> None:

@@ -11,16 +11,18 @@ import uuid
 from typing import Any
 
 from cluster.artifacts import Artifact
+from cluster.capacity import current_room
 from cluster.errors import AddressError, UnavailableError, UserError
+from workloads.serving.builds.choice import build_for
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Sampling
 from workloads.serving.entrance import entrance_environment
+from workloads.serving.memory import appetite_of, memory_of, require_memory
 from workloads.serving.spec import ServingSpec
 
 APP_PREFIX = "model-"
 SERVE_LOGGING = {"enable_access_log": False, "log_level": "WARNING"}
 """Serve's own lines; each request has one of ours."""
 DEPLOYMENT = "replica"
-_LEAST_MEMORY = 500 << 20  # an actor that asks for nothing lands on the head and dies with it
 _LOOK_BACK_SECONDS = 15.0  # the load is the mean of these; gateways tell theirs every 10 s, and Serve wants more than that
 _POLL_SECONDS = 0.1
 _SCALE_UP_SECONDS = 5.0  # a burst that is over sooner needs no copy
@@ -73,7 +75,7 @@ def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:
     """Serve a model artifact as one revision; the name of its Serve application, once a replica is up.
 
     Doing it again with the same arguments changes nothing. Raises ArtifactError where a byte of the model has changed,
-    UnavailableError where no replica comes up within `start_timeout`; what was served before goes on in either case.
+    ResourceError where no machine has the memory, UnavailableError where no replica comes up within `start_timeout`; what was served before goes on in either case.
     """
     start_http(spec)
     return deploy_replicas(spec, model, revision)
@@ -88,6 +90,7 @@ def deploy_replicas(spec: ServingSpec, model: Artifact, revision: str) -> str:
         return app
     if model.location.is_local:
         model.verify()  # the replica does so again; from here the message is plain and comes at once
+    require_memory(current_room(), spec, appetite_of(spec, model, build_for(spec, model) is not None))
     target = serve.RunTarget(bind_replica(spec, model, revision), name=app, route_prefix=None)
     serve.run_many([target], wait_for_applications_running=False)
     if reason := _wait_until_up(app, spec.start_timeout):
@@ -106,13 +109,15 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     from ray import serve
     from ray.serve.config import RequestRouterConfig
 
-    from workloads.serving.builds.choice import build_for
     from workloads.serving.replica import Replica
     from workloads.serving.routing import PrefixRouter
 
-    options: dict[str, Any] = {"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica}
-    if not spec.cpus_per_replica and not spec.gpus_per_replica:
-        options["memory"] = _LEAST_MEMORY
+    build = build_for(spec, model)
+    options = {
+        "num_cpus": spec.cpus_per_replica,
+        "num_gpus": spec.gpus_per_replica,
+        "memory": memory_of(spec, appetite_of(spec, model, build is not None)),
+    }
     router = RequestRouterConfig(request_router_class=PrefixRouter)  # type: ignore[arg-type]
     deployment: Any = serve.deployment(
         Replica,
@@ -128,16 +133,21 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         health_check_period_s=5,
         logging_config=SERVE_LOGGING,
     )
-    settings = EngineSettings(
+    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings_for(spec), build)
+
+
+def settings_for(spec: ServingSpec) -> EngineSettings:
+    """How each replica's engine runs."""
+    return EngineSettings(
         spec.slots,
         spec.max_context,
         spec.engine_threads,
         prefill_tokens=spec.prefill_tokens,
         prefix_mb=spec.prefix_mb,
+        share_weights=spec.share_weights,
         guess_tokens=spec.guess_tokens,
-        weights="int8" if spec.weights == "int8" else "f32",
+        weights="int8" if spec.weights in ("int8", "int4") else "f32",
     )
-    return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings, build_for(spec, model))
 
 
 def _copies(spec: ServingSpec) -> dict[str, Any]:

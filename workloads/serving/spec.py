@@ -19,8 +19,8 @@ class ServingSpec(Spec):
     engine: Literal["auto", "torch", "openvino"] = Field(
         "auto", description="what runs the model; auto: openvino on processors where it is installed, else torch"
     )
-    weights: Literal["f32", "bf16", "int8"] = Field(
-        "bf16", description="of the engine build that openvino runs; torch has int8 on processors, else f32"
+    weights: Literal["f32", "bf16", "int8", "int4"] = Field(
+        "bf16", description="of the engine build that openvino runs; torch has int8 on processors, also for int4, else f32"
     )
     replicas: int = Field(
         1,
@@ -39,6 +39,13 @@ class ServingSpec(Spec):
     )
     scale_down_seconds: float = Field(300.0, ge=0, description="seconds of less load before a copy is taken away")
     cpus_per_replica: float = Field(1.0, ge=0, description="logical processors that Ray holds for each copy")
+    memory_mb: int | None = Field(
+        None, ge=64, description="megabytes of memory that Ray holds for each copy; unset: what it takes with every slot full"
+    )
+    share_weights: bool = Field(
+        False,
+        description="torch on processors, 32 bits: copies of a machine read one mapping of the model's file; less memory, below 300M parameters slower",
+    )
     gpus_per_replica: float = Field(0.0, ge=0, description="accelerators that Ray holds for each copy")
     threads: int = Field(0, ge=0, le=256, description="threads of a copy; 0: as many as the processors it may use")
     slots: int = Field(32, ge=1, le=1024, description="requests that a copy answers at once; more wait")

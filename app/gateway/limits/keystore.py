@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from app.gateway.limits.keys import ApiKey, KeyRing
 from cluster import storage
+from cluster.artifacts import ArtifactStore
 from cluster.claim import claimed
 from cluster.config import Spec
 from cluster.errors import HanlinError, InputError, StorageError, UnavailableError
@@ -23,6 +23,11 @@ _LOOK_SECONDS = 1.0
 
 class _File(Spec):
     keys: tuple[ApiKey, ...] = ()
+
+
+def keys_of(store: ArtifactStore) -> str:
+    """The URI of a store's own keys, which are good where a recipe names no others."""
+    return (store.root / "keys.json").uri
 
 
 def read_keys(uri: str) -> KeyRing:
@@ -47,10 +52,12 @@ def changing_keys(uri: str) -> Iterator[KeyRing]:
 
 def write_keys(uri: str, ring: KeyRing) -> None:
     """Replace the file; on a local disk only its owner may read it."""
-    place = storage.locate(uri)
-    storage.write_bytes(place, _File(keys=tuple(ring.keys.values())).model_dump_json(indent=1).encode())
-    if place.is_local:
-        os.chmod(place.path, 0o600)  # noqa: PTH101 - a Location's path is a str
+    storage.write_bytes(storage.locate(uri), file_of(ring), private=True)
+
+
+def file_of(ring: KeyRing) -> bytes:
+    """The file's content."""
+    return _File(keys=tuple(ring.keys.values())).model_dump_json(indent=1).encode()
 
 
 class WatchedKeys:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cluster.errors import UserError
+from tests.workloads.serving.tiny_model import write_model
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, Engine, EngineSettings, Request, Sampling
 from workloads.serving.engine.cache import Cache, SlotCache, Window
@@ -82,9 +83,10 @@ def test_a_prompt_read_in_parts_gives_the_same_answer(tiny_folder: Path, prefill
     assert short.token_ids == expected_short.token_ids
 
 
-def test_both_decoders_compute_the_same(tiny_folder: Path) -> None:
+@pytest.mark.parametrize("share", [False, True])
+def test_both_decoders_compute_the_same(tiny_folder: Path, share: bool) -> None:
     """The decoder that this model gets, against transformers, over reading in parts and decoding side by side."""
-    mine = load_decoder(tiny_folder, CPU)
+    mine = load_decoder(tiny_folder, CPU, share=share)
     reference = HubDecoder(tiny_folder, {}, CPU)
     caches = [SlotCache(4, 64, CPU, torch.float32) for _ in range(2)]
     generator = torch.Generator().manual_seed(3)
@@ -98,6 +100,26 @@ def test_both_decoders_compute_the_same(tiny_folder: Path) -> None:
                 for decoder, cache in zip((mine, reference), caches, strict=True)
             )
         torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-4)
+
+
+def test_shared_weights_are_the_mapped_file_and_not_a_copy(tmp_path: Path) -> None:
+    """Every page of the matrices belongs to the file, after they have been used."""
+    if not Path("/proc/self/smaps").exists():
+        pytest.skip("the system does not tell pages apart")
+    folder = write_model(tmp_path, width=1024)
+    decoder = load_decoder(folder, CPU, share=True)
+    positions = torch.arange(4).expand(2, 4)
+    cache = SlotCache(2, 8, CPU, torch.float32)
+    with torch.inference_mode():
+        decoder.logits(positions + 5, positions, torch.arange(8), cache, cache.window(0, positions, 4))
+    file = folder / "model.safetensors"
+    pages = [part for part in Path("/proc/self/smaps").read_text().split("VmFlags") if str(file) in part]
+    sizes = {
+        name: sum(int(line.split()[1]) for part in pages for line in part.splitlines() if line.startswith(f"{name}:"))
+        for name in ("Rss", "Anonymous")
+    }
+    assert sizes["Rss"] > 0.8 * file.stat().st_size / 1024
+    assert sizes["Anonymous"] == 0
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def train_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def write_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
+def write_model(folder: Path, seed: int = 0, context: int = CONTEXT, width: int = 32) -> Path:
     """A model folder as training leaves it."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -63,7 +63,7 @@ def write_model(folder: Path, seed: int = 0, context: int = CONTEXT) -> Path:
     torch.manual_seed(seed)
     config = Qwen3Config(
         vocab_size=train_tokenizer().get_vocab_size(),
-        hidden_size=32,
+        hidden_size=width,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,

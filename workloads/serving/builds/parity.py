@@ -25,7 +25,12 @@ class Limits:
     bits: float
 
 
-LIMITS = {"f32": Limits(0.001, 0.0005, 0.0001), "bf16": Limits(0.1, 0.02, 0.002), "int8": Limits(0.2, 0.05, 0.005)}
+LIMITS = {
+    "f32": Limits(0.001, 0.0005, 0.0001),
+    "bf16": Limits(0.1, 0.02, 0.002),
+    "int8": Limits(0.2, 0.05, 0.005),
+    "int4": Limits(1.0, 0.25, 0.02),
+}
 """By weights: several times what sound builds showed (docs/decisions/0023-openvino.md has the figures)."""
 
 
@@ -44,21 +49,26 @@ class Parity:
     bits_reference: float
     bits_build: float
 
+    @property
+    def rise(self) -> float:
+        """More bits per character than the reference needs, as a share: what is lost."""
+        return self.bits_build / self.bits_reference - 1 if self.bits_reference else 0.0
+
     def refusal(self, limits: Limits) -> str:
         """Why a build is not to be served; empty where it is as good as the reference."""
         if not self.prompts:
             return "nothing could be compared"
-        rise = self.bits_build / self.bits_reference - 1 if self.bits_reference else 0.0
         found = (
             (self.widest_tie, limits.tie, "greedy answers part from the reference where it held the tokens {:.3g} nats apart"),
             (self.error_mean, limits.error, "log-probabilities are {:.3g} nats off on the mean"),
-            (rise, limits.bits, "bits per character rise by {:.3g} of the reference's"),
+            (self.rise, limits.bits, "bits per character rise by {:.3g} of the reference's"),
         )
         reasons = [f"{text.format(value)} (at most {most:g})" for value, most, text in found if not value <= most]
         return "; ".join(reasons)
 
     def metrics(self) -> dict[str, float]:
-        return {name: float(value) for name, value in asdict(self).items() if math.isfinite(value)}
+        found = asdict(self) | {"bits_rise": self.rise}
+        return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
 async def compare(

@@ -47,6 +47,7 @@ class Built:
                 "error_nats": round(self.parity.error_mean, 6),
             }
             found |= {"bits": round(self.parity.bits_build, 4), "bits_torch": round(self.parity.bits_reference, 4)}
+            found |= {"bits_rise": f"{self.parity.rise:+.2%}"}
         return found
 
 

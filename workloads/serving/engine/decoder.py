@@ -37,8 +37,9 @@ class Decoder(Protocol):
         """The last layer's states after the last norm, [rows, width, hidden size]."""
 
 
-def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32") -> Decoder:
-    """The fastest decoder that this model has here. Reads safetensors only.
+def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32", share: bool = False) -> Decoder:
+    """The fastest decoder that this model has here; with `share` one that takes the weights from the mapped file as they are, if it can.
+    Reads safetensors only.
 
     Raises UserError where the folder holds no model that can be served, or not with these weights.
     """
@@ -48,7 +49,7 @@ def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32") -
 
     config = read_config(folder)
     if can_fuse(config):
-        return FusedDecoder(folder, config, device, weights)
+        return FusedDecoder(folder, config, device, weights, share)
     _LOG.info("decoder_generic architectures=%s", config.get("architectures"))
     return HubDecoder(folder, config, device, weights)
 

@@ -6,7 +6,7 @@ For a small model the time of a step is the number of operations and the reading
 decoder.py's `HubDecoder`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,13 @@ import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
 from safetensors import safe_open
 from torch import Tensor
 
-from workloads.serving.engine.base import Weights
+from workloads.serving.engine.base import PACK_BELOW, Weights
 from workloads.serving.engine.cache import Cache, Window
 from workloads.serving.engine.int8 import quantized
 
-_PACK_BELOW = 300_000_000
-"""Parameters up to which weights are kept twice, packed for many rows and transposed for one: faster by a third to a half
-at either end (measured on AVX2), at twice the memory."""
-
 Linear = Callable[[Tensor], Tensor]
+Join = Callable[[Sequence[Tensor], Tensor | None], Linear]
+"""Makes one product of matrices with the same inputs, stacked by outputs, and of the norm's weight before them."""
 
 
 def can_fuse(config: dict[str, Any]) -> bool:
@@ -43,7 +41,7 @@ def can_fuse(config: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Layer:
-    """One block; the norms before attention and before the MLP are folded into the weights that follow them."""
+    """One block; the norms before attention and before the MLP go with the weights that follow them."""
 
     qkv: Linear
     qk_norm: Tensor
@@ -55,36 +53,40 @@ class _Layer:
 class FusedDecoder:
     """A Qwen3 model folder that `can_fuse` agreed to."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], device: torch.device, precision: Weights = "f32") -> None:
+    def __init__(
+        self, folder: Path, config: dict[str, Any], device: torch.device, precision: Weights = "f32", share: bool = False
+    ) -> None:
         self.device = device
         self.dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
         self.vocabulary, self.max_context = int(config["vocab_size"]), int(config["max_position_embeddings"])
         self._heads, self._kv_heads = int(config["num_attention_heads"]), int(config["num_key_value_heads"])
         self._size = int(config.get("head_dim") or config["hidden_size"] // self._heads)
         self._middle, self._eps = int(config["intermediate_size"]), float(config["rms_norm_eps"])
-        weights = _read_weights(folder, device, self.dtype)
+        found = _read_weights(folder, device)
+        as_they_are = all(weight.dtype == self.dtype for weight in found.values())
+        weights = {name: weight.to(self.dtype) for name, weight in found.items()}
         self.parameters = sum(weight.numel() for weight in weights.values())
-        linear = _plain
-        if device.type == "cpu" and self.parameters < _PACK_BELOW:
-            linear = _packed
-        if precision == "int8":
-            linear = quantized
-        self._embedding = weights["model.embed_tokens.weight"].clone()  # a tensor of the file keeps all of it in memory
-        head = weights.get("lm_head.weight", self._embedding)
-        self._last_norm = weights["model.norm.weight"].clone()
-        self._head = linear(head * self._last_norm)
-        self._layers = [self._layer(weights, f"model.layers.{i}.", linear) for i in range(int(config["num_hidden_layers"]))]
+        large = self.parameters >= PACK_BELOW
+        mapped = device.type == "cpu" and precision == "f32" and as_they_are and (share or large)
+        join = _mapped if mapped else _folded(_linear_for(device, precision, large))
+        embedding, norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
+        self._embedding = embedding if mapped else embedding.clone()  # a tensor of the file keeps all of it in memory
+        self._last_norm = norm.clone()
+        self._head = join([weights.get("lm_head.weight", self._embedding)], self._last_norm)
+        self._layers = [self._layer(weights, f"model.layers.{i}.", join) for i in range(int(config["num_hidden_layers"]))]
         self._cos, self._sin = self._rotations(config)
 
-    def _layer(self, weights: dict[str, Tensor], at: str, linear: Callable[[Tensor], Linear]) -> _Layer:
+    def _layer(self, weights: dict[str, Tensor], at: str, join: Join) -> _Layer:
         def get(name: str) -> Tensor:
             return weights[f"{at}{name}.weight"]
 
-        qkv = torch.cat([get(f"self_attn.{name}_proj") for name in "qkv"]) * get("input_layernorm")
-        gate_up = torch.cat([get("mlp.gate_proj"), get("mlp.up_proj")]) * get("post_attention_layernorm")
         norms = [get("self_attn.q_norm").expand(self._heads, -1), get("self_attn.k_norm").expand(self._kv_heads, -1)]
         return _Layer(
-            linear(qkv), torch.cat(norms), linear(get("self_attn.o_proj")), linear(gate_up), linear(get("mlp.down_proj"))
+            join([get(f"self_attn.{name}_proj") for name in "qkv"], get("input_layernorm").clone()),
+            torch.cat(norms),
+            join([get("self_attn.o_proj")], None),
+            join([get("mlp.gate_proj"), get("mlp.up_proj")], get("post_attention_layernorm").clone()),
+            join([get("mlp.down_proj")], None),
         )
 
     def _rotations(self, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -155,12 +157,40 @@ def _attend_once(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> T
     return torch.bmm(scores.softmax(-1), values.flatten(0, 1))
 
 
-def _read_weights(folder: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
+def _read_weights(folder: Path, device: torch.device) -> dict[str, Tensor]:
+    """On a processor the tensors are the mapped file itself."""
     weights: dict[str, Tensor] = {}
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt", device=str(device)) as opened:
-            weights |= {name: opened.get_tensor(name).to(dtype) for name in opened.keys()}  # noqa: SIM118 - no mapping
+            weights |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
     return weights
+
+
+def _linear_for(device: torch.device, precision: Weights, large: bool) -> Callable[[Tensor], Linear]:
+    if precision == "int8":
+        return quantized
+    return _plain if large or device.type != "cpu" else _packed
+
+
+def _folded(linear: Callable[[Tensor], Linear]) -> Join:
+    """One matrix, with the norm's weight in it: fewer operations, and a copy of all weights."""
+
+    def join(parts: Sequence[Tensor], norm: Tensor | None) -> Linear:
+        whole = parts[0] if len(parts) == 1 else torch.cat(list(parts))
+        return linear(whole if norm is None else whole * norm)
+
+    return join
+
+
+def _mapped(parts: Sequence[Tensor], norm: Tensor | None) -> Linear:
+    """The matrices as the file has them: where that is mapped into memory, every process of a machine reads the same pages."""
+
+    def run(x: Tensor) -> Tensor:
+        x = x if norm is None else x * norm
+        found = [F.linear(x, part) for part in parts]
+        return found[0] if len(found) == 1 else torch.cat(found, -1)
+
+    return run
 
 
 def _plain(weight: Tensor) -> Linear:

@@ -30,7 +30,7 @@ class TorchEngine(SteppingEngine):
     """Loads a model folder and starts its thread."""
 
     def __init__(self, folder: Path, settings: EngineSettings, decoder: Decoder | None = None) -> None:
-        decoder = decoder or load_decoder(folder, device_of(settings.device), settings.weights)
+        decoder = decoder or load_decoder(folder, device_of(settings.device), settings.weights, settings.share_weights)
         context = min(settings.max_context or decoder.max_context, decoder.max_context)
         self._decoder, self._settings = decoder, settings
         self._cache = SlotCache(settings.slots, context, decoder.device, decoder.dtype)

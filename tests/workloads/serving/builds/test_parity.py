@@ -88,6 +88,15 @@ def test_worse_probabilities_are_refused_and_say_by_how_much() -> None:
     assert "bits per character rise by 0.322" in refusal
 
 
+def test_what_four_bits_lose_is_told_and_has_a_bound() -> None:
+    """Two hundredths of the bits: more is no longer the same model."""
+    limits = LIMITS["int4"]
+    told = Parity(16, 9, 1024, 0.4, 500, 0.1, 1.5, 2.5, 2.53)
+    assert told.refusal(limits) == ""
+    assert told.metrics()["bits_rise"] == pytest.approx(0.012)
+    assert "rise by 0.04 of the reference's (at most 0.02)" in Parity(16, 9, 1024, 0.4, 500, 0.1, 1.5, 2.5, 2.6).refusal(limits)
+
+
 def test_no_number_is_no_pass() -> None:
     assert Parity(1, 1, 64, 0.0, 10, math.nan, math.nan, 1.0, math.nan).refusal(STRICT)
 
@@ -98,4 +107,4 @@ def test_without_prompts_nothing_is_known_and_nothing_passes() -> None:
 
 
 def test_fewer_bits_allow_less() -> None:
-    assert LIMITS["f32"].error < LIMITS["bf16"].error < LIMITS["int8"].error
+    assert LIMITS["f32"].error < LIMITS["bf16"].error < LIMITS["int8"].error < LIMITS["int4"].error

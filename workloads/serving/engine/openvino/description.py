@@ -7,8 +7,9 @@ from typing import Literal
 
 from cluster.errors import UserError
 
-Weights = Literal["f32", "bf16", "int8"]
-"""f32: everything in 32 bits. bf16: computed in bfloat16. int8: the same with 8-bit weights in the matrix products."""
+Weights = Literal["f32", "bf16", "int8", "int4"]
+"""f32: everything in 32 bits. bf16: computed in bfloat16. int8, int4: the same with weights of 8 or 4 bits in the matrix
+products."""
 
 GRAPH = "openvino_model.xml"
 _FILE = "build.json"

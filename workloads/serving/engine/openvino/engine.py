@@ -4,18 +4,21 @@ A step is one pass in which prompts are read and answers go on side by side. Loa
 the thread (stepping.py), the graph (paged.py), the bookkeeping (schedule.py) or choosing tokens (draw.py).
 """
 
+import asyncio
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.errors import RequestError
+from cluster.errors import RequestError, UnavailableError
 from workloads.serving.engine.base import Capabilities, Chunk, EngineSettings, TokenScore
 from workloads.serving.engine.grammar import Grammars
 from workloads.serving.engine.openvino.description import read_description
 from workloads.serving.engine.openvino.draw import choose, score
 from workloads.serving.engine.openvino.paged import PagedModel, Piece
+from workloads.serving.engine.openvino.reading import Reading
 from workloads.serving.engine.openvino.schedule import Part, Row, Schedule, block_count
 from workloads.serving.engine.stepping import SteppingEngine
 
@@ -35,7 +38,18 @@ class OpenVinoEngine(SteppingEngine):
         super().__init__(can, self._schedule, Grammars(folder, build.vocabulary))
 
     async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:
-        raise RequestError("the engine openvino makes no vectors", "the engine torch does", "serve with serving.engine: torch")
+        """The mean of the last layer's states, of length 1, as the torch engine's of a decoder."""
+        return list(await asyncio.gather(*(self._vector(tokens) for tokens in batch)))
+
+    async def _vector(self, tokens: Sequence[int]) -> list[float]:
+        reading = Reading(f"embed-{uuid.uuid4().hex}", tuple(tokens), 0)
+        async for chunk in self.generate(reading):
+            last = chunk
+        if last.finish == "error":
+            raise RequestError(f"the model failed on this input ({last.error})")
+        if last.finish != "length":
+            raise UnavailableError("this replica is being stopped", "", "send the request again")
+        return reading.states.vector()
 
     def _step(self) -> None:
         self._schedule.admit()
@@ -56,6 +70,7 @@ class OpenVinoEngine(SteppingEngine):
         for part, piece, end in zip(parts, pieces, ends.tolist(), strict=True):
             if part.row.scores_prompt:
                 _score_prompt(part, logits[end + 1 - piece.picks : end + 1])
+        self._keep_states(parts)
         choosing = [(part.row, end) for part, end in zip(parts, ends.tolist(), strict=True) if part.last]
         for part in parts:
             self._schedule.passed(part)
@@ -64,6 +79,13 @@ class OpenVinoEngine(SteppingEngine):
         if choosing:
             rows, picks = zip(*choosing, strict=True)
             self._choose(rows, logits if len(picks) == len(logits) else logits[list(picks)])
+
+    def _keep_states(self, parts: Sequence[Part]) -> None:
+        begin = 0
+        for part in parts:
+            if isinstance(reading := part.row.request, Reading):
+                reading.states.add(self._model.states()[begin : begin + part.width])
+            begin += part.width
 
     def _choose(self, rows: Sequence[Row], logits: NDArray[np.float32]) -> None:
         samplings = [row.request.sampling for row in rows]

@@ -6,6 +6,7 @@ running it (paged.py).
 
 import shutil
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from workloads.serving.engine.grammar import TOKENIZER
 from workloads.serving.engine.openvino.description import GRAPH, Description, Weights
 from workloads.serving.engine.openvino.quantize import quantize_weights
 from workloads.serving.engine.openvino.runtime import openvino
+
+_BITS: Mapping[Weights, int] = {"int8": 8, "int4": 4}
 
 _PAST, _NEW, _ROWS = 5, 3, 2
 """Sizes of the traced example, all different, so that no size is taken for another."""
@@ -56,13 +59,13 @@ def export_model(folder: Path, target: Path, weights: Weights) -> Description:
 
 
 def _shrink(graph: Any, weights: Weights) -> None:
-    """16 bits on disk, of which fp16 keeps more than bfloat16 computes with; 8 bits in products for int8."""
+    """16 bits on disk, of which fp16 keeps more than bfloat16 computes with; 8 or 4 bits in products for int8 and int4."""
     from openvino._offline_transformations import compress_model_transformation
 
     if weights != "f32":
         compress_model_transformation(graph)
-    if weights == "int8":
-        quantize_weights(graph)
+    if weights in _BITS:
+        quantize_weights(graph, _BITS[weights])
 
 
 def _load(folder: Path) -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from workloads.serving.engine.openvino.blocks import BLOCK_TOKENS
 from workloads.serving.engine.openvino.description import GRAPH
+from workloads.serving.engine.openvino.head import output_layer
 from workloads.serving.engine.openvino.runtime import core, openvino, precision_here
 
 Array = NDArray[Any]
@@ -71,6 +72,11 @@ class PagedModel:
         found: NDArray[np.float32] = self._request.get_output_tensor(0).data
         return found.reshape(-1, found.shape[-1])
 
+    def states(self) -> NDArray[np.float32]:
+        """The last layer's states [tokens, size] of all tokens of the last pass, after the last norm; valid until the next."""
+        found: NDArray[np.float32] = self._request.get_output_tensor(1).data
+        return found.reshape(-1, found.shape[-1])
+
 
 def _inputs(pieces: Sequence[Piece]) -> dict[str, Array]:
     """What the paged graph reads: tokens one after the other, where each request begins, and where its blocks do."""
@@ -95,19 +101,20 @@ def _inputs(pieces: Sequence[Piece]) -> dict[str, Array]:
 
 
 def _page(graph: Any) -> None:
-    """Attention over blocks in place of variables, and the output layer for the tokens in the new input `picks` alone."""
+    """Attention over blocks in place of variables; the output layer for the tokens in the new input `picks` alone; the states that it
+    reads, of all tokens, as a second output."""
     from openvino import opset13 as ops
     from openvino._offline_transformations import paged_attention_transformation
 
     paged_attention_transformation(graph)
-    product = graph.output("logits").get_node().input_value(0).get_node()
-    while product.get_type_name() != "MatMul":
-        product = product.input_value(0).get_node()
+    product = output_layer(graph)
+    states = product.input_value(0)
     picks = ops.parameter([-1], dtype=np.int64, name="picks")
     picks.output(0).get_tensor().set_names({"picks"})
-    chosen = ops.gather(product.input_value(0), picks, ops.constant(0))
+    chosen = ops.gather(states, picks, ops.constant(0))
     product.input(0).replace_source_output(chosen.output(0))
     graph.add_parameters([picks])
+    graph.add_results([ops.result(states)])
     graph.validate_nodes_and_infer_types()
 
 

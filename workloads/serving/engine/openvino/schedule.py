@@ -12,6 +12,7 @@ from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
 from workloads.serving.engine.delivery import Stream
 from workloads.serving.engine.grammar import Constraint
 from workloads.serving.engine.openvino.blocks import BLOCK_TOKENS, BlockPool
+from workloads.serving.engine.openvino.reading import Reading
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +45,11 @@ class Row:
     @property
     def unread(self) -> int:
         return len(self.tokens) - self.read
+
+    @property
+    def read_whole(self) -> bool:
+        """Whether something is wanted of every token of its prompt."""
+        return self.request.sampling.prompt_logprobs is not None or isinstance(self.request, Reading)
 
     @property
     def scores_prompt(self) -> bool:
@@ -103,10 +109,10 @@ class Schedule:
 
     def admit(self) -> None:
         """Rows from the queue as far as there are slots; what the cache knows of their prompts counts as read, but where
-        every token of the prompt is to be scored."""
+        the prompt is to be read whole."""
         while self._waiting and len(self.rows) < self._slots:
             row = heapq.heappop(self._waiting)[2]
-            if row.request.sampling.prompt_logprobs is None:
+            if not row.read_whole:
                 row.blocks, row.place = self._blocks.find(row.tokens)
                 row.read = len(row.blocks) * BLOCK_TOKENS
             self.rows.append(row)

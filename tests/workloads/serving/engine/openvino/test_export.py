@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from cluster.errors import UserError
+from tests.workloads.serving.tiny_model import write_model
 from workloads.serving.engine.openvino import quantize
 from workloads.serving.engine.openvino.description import GRAPH, Description, read_description
 from workloads.serving.engine.openvino.export import export_model
-from workloads.serving.engine.openvino.quantize import rounded
+from workloads.serving.engine.openvino.quantize import GROUP, _between, _nibbles, grouped, rounded
+from workloads.serving.engine.openvino.runtime import openvino
 
 
 def test_a_build_describes_itself(tiny_build: Path) -> None:
@@ -27,6 +29,44 @@ def test_eight_bits_make_a_smaller_graph(
     export_model(tiny_folder, tmp_path, "int8")
     graph = Path(GRAPH).with_suffix(".bin")
     assert (tmp_path / graph).stat().st_size < (tiny_build / graph).stat().st_size / 2
+
+
+def test_four_bits_are_smaller_still(tmp_path: Path) -> None:
+    """The embedding stays in 16 bits, and the output layer in 8."""
+    folder = write_model(tmp_path / "model", width=256)
+    sizes = {}
+    for weights in ("int8", "int4"):
+        export_model(folder, tmp_path / weights, weights)
+        sizes[weights] = (tmp_path / weights / GRAPH).with_suffix(".bin").stat().st_size
+    vocabulary = read_description(tmp_path / "int8").vocabulary
+    outside = 3 * 256 * vocabulary
+    assert sizes["int4"] - outside < 0.7 * (sizes["int8"] - outside)
+
+
+def test_four_bits_are_kept_to_within_half_a_level() -> None:
+    matrix = np.random.default_rng(0).normal(0, [[0.01], [5.0], [0.0]], (3, 4 * GROUP)).astype(np.float32)
+    matrix[1, 0] = 60.0  # an outlier costs its own group alone
+    found = grouped(matrix)
+    assert found.levels.max() <= 15
+    error = np.abs(found.restored() - matrix.reshape(3, 4, GROUP))
+    assert (error[:, 1:] <= found.scales[:, 1:] * 2).all()
+    assert np.sqrt(np.square(error[1, 1:]).mean()) < 0.1 * 5.0
+    assert np.sqrt(np.square(error[0]).mean()) < 0.1 * 0.01
+    assert (error[2] == 0).all()
+
+
+def test_bounds_are_drawn_in_where_that_is_nearer() -> None:
+    matrix = np.random.default_rng(1).standard_t(4, (8, 8 * GROUP)).astype(np.float32)
+    parts = matrix.reshape(8, 8, GROUP)
+    whole = np.square(_between(parts, 1.0).restored() - parts).sum()
+    assert np.square(grouped(matrix).restored() - parts).sum() < whole
+
+
+def test_nibbles_come_back_in_their_order() -> None:
+    ov = openvino()
+    values = np.random.default_rng(2).integers(0, 16, (3, 5, 1), dtype=np.uint8)
+    graph = ov.Model([ov.opset13.convert(_nibbles(values), "f32")], [])
+    assert ov.compile_model(graph, "CPU")([])[0].tolist() == values.tolist()
 
 
 def test_layers_with_a_window_are_left_to_torch(tiny_folder: Path, tmp_path: Path) -> None:
