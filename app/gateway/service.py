@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
 from app.gateway.cache.cache import ResponseCache
 from app.gateway.cache.key import answer_key
-from app.gateway.cache.note import Status, cache_header, note
+from app.gateway.cache.note import Status, cache_header, cached_tokens, note
 from app.gateway.cache.shared import SharedAnswers
 from app.gateway.failures import error_body
 from app.gateway.job import Job
@@ -235,7 +235,8 @@ async def _collect(events: AsyncGenerator[Event, None], job: Job, shape: Shape, 
         async for index, piece in events:
             choices[index].add(piece)
     made = [shape.choice(i, c.text, c.scores if scored else None, c.finish) for i, c in enumerate(choices)]
-    return shape.answer(made, usage(job.prompt_tokens, sum(choice.tokens for choice in choices)))
+    used = usage(job.prompt_tokens, sum(choice.tokens for choice in choices), cached_tokens(job.prompt_tokens))
+    return shape.answer(made, used)
 
 
 async def _lines(
@@ -244,6 +245,7 @@ async def _lines(
     """Server-sent events. What breaks the stream is told in an event of its own; only a whole answer ends in [DONE]."""
     async with aclosing(events):
         try:
+            cached = cached_tokens(job.prompt_tokens)
             for index in range(len(job.requests)):
                 if opening := shape.opening(index):
                     yield sse(shape.chunk([opening]))
@@ -253,7 +255,7 @@ async def _lines(
                 tokens += event[1].tokens
                 yield sse(shape.chunk([_delta(shape, event, scored)]))
             if body.include_usage:
-                yield sse(shape.chunk([], usage(job.prompt_tokens, tokens)))
+                yield sse(shape.chunk([], usage(job.prompt_tokens, tokens, cached)))
             yield b"data: [DONE]\n\n"
         except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
             yield sse(error_body(broken(error, job)))

@@ -36,6 +36,13 @@ def generated() -> bool:
     return noted is None or noted.status in ("miss", "off")
 
 
+def cached_tokens(prompt: int) -> int:
+    """How many of a prompt's tokens nobody had to read for this answer, whose first event is there: all, where it was kept or
+    is another request's too. What a replica had read of another prompt's beginning is not told: that may be a stranger's."""
+    noted = current_note.get()
+    return prompt if noted is not None and noted.status in ("hit", "joined") else 0
+
+
 def cache_header() -> dict[str, str]:
     """The header of an answer whose first event is there."""
     noted = current_note.get()
