@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,22 @@ def test_strange_connections_harm_nobody(served: Served) -> None:
     until(lambda: engine_stats(served.apps["1"]).running == 0)
     assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
     assert httpx.get(f"{served.url}/readyz", timeout=60).status_code == 200
+
+
+def test_a_grammar_that_would_take_for_ever_is_refused_and_others_are_answered(served: Served) -> None:
+    schema = {"type": "integer", "multipleOf": 99999989}
+    wanted: Any = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    with ThreadPoolExecutor(4) as pool:
+        asked = [
+            pool.submit(served.client.chat.completions.create, model="tiny", messages=QUESTION, response_format=wanted)
+            for _ in range(3)
+        ]
+        assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
+    for each in asked:
+        with pytest.raises(openai.BadRequestError, match="too long or too much memory") as refused:
+            each.result()
+        assert refused.value.param == "response_format"
+    assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
 
 
 def test_many_requests_at_once_all_get_their_own_answer(served: Served) -> None:
