@@ -30,6 +30,8 @@ from app.gateway.limits.deadline import until
 from app.gateway.metrics import Metrics
 from app.gateway.models import Models, Served
 from app.gateway.schema import SamplingBody
+from app.gateway.semantic.answers import SemanticAnswers
+from app.gateway.semantic.question import question_of
 from app.gateway.settings import GatewaySettings
 from app.gateway.shapes import Shape, usage
 from app.gateway.trials import Trials
@@ -71,6 +73,8 @@ class Service:
         shared = SharedAnswers(kept.redis, kept.redis_seconds) if kept.redis and kept.megabytes else None
         self.cache = ResponseCache((kept.megabytes << 20) // 2, shared)
         self.trials = Trials(self.models, upstream, request_seconds)
+        made = settings.semantic
+        self._semantic = SemanticAnswers(made, self.models, upstream, self.cache, self.encoding) if made else None
         self._ongoing = 0
 
     async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
@@ -103,7 +107,11 @@ class Service:
 
         key = self._key(body, job, caller)
         answer = self.cache.answer(key, lambda: self._generate(endpoint, body, job, caller), tell, self.trials.by_itself(job))
-        return until(caller.deadline, answer.events())
+        events = answer.events()
+        question = question_of(body, job, caller.tenant) if self._semantic and key else None
+        if self._semantic and key and question:
+            events = self._semantic.answer(question, key, events, tell)
+        return until(caller.deadline, events)
 
     def hit_again(self, endpoint: str, revision: str) -> None:
         """Count an answer that the shortcut gave."""
