@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM
 from app.chat import ChatOptions, chat
 from app.gateway.feedback import FeedbackStore
 from app.gateway.routes import Route
+from app.gateway.semantic.vectors import vectors_of
 from app.gateway.serve import KEPT, get_routes, set_routes, single_route, start_gateway, stop_gateway, wait_ready
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import AddressError, ArtifactError, UnavailableError
@@ -223,6 +224,10 @@ def test_embeddings_with_the_openai_client(served: Served) -> None:
     vectors = served.client.embeddings.create(model="tiny", input=["镇上有桥", "江边", "镇上有桥"]).data
     assert vectors[0].embedding == pytest.approx(vectors[2].embedding, abs=1e-3)
     assert vectors[0].embedding != pytest.approx(vectors[1].embedding, abs=1e-2)
+    ours = vectors_of(["镇上有桥"] * 300, served.url, "tiny")
+    length = sum(number**2 for number in vectors[0].embedding) ** 0.5
+    assert ours.rows[299] == pytest.approx([number / length for number in vectors[0].embedding], abs=1e-3)
+    assert ours.fingerprint == served.models["1"].fingerprint
 
 
 def test_an_encoders_task_is_refused_by_a_decoder(served: Served) -> None:
