@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from app.gateway.answer import ScoredToken
-from app.gateway.body import Body, ModelName
+from app.gateway.body import FIRST_FAULT, MOST_ITEMS, Body, ModelName
 from app.gateway.cache.note import cache_header
 from app.gateway.described import Detokenized, Scores, Tokenized, answers
 from app.gateway.failures import renamed
-from app.gateway.inputs import Input, TokenId, input_usage, require_room, tokens_of
+from app.gateway.inputs import Input, TokenIds, input_usage, require_room, tokens_of
 from app.gateway.job import completion_job, render
 from app.gateway.models import Served
 from app.gateway.schema import MAX_LOGPROBS, ChatMessage, CompletionBody
@@ -31,13 +32,13 @@ class TokenizeBody(Body):
 
     model: ModelName
     prompt: str | None = None
-    messages: list[ChatMessage] | None = None
+    messages: Annotated[list[ChatMessage], FIRST_FAULT, MOST_ITEMS] | None = None
     add_special_tokens: bool = True
 
 
 class DetokenizeBody(Body):
     model: ModelName
-    tokens: list[TokenId]
+    tokens: TokenIds
 
 
 class ScoreBody(Body):
@@ -103,7 +104,7 @@ def require_fewer(tokens: Sequence[int], served: Served) -> None:
 
 async def _tokenized(body: TokenizeBody, served: Served) -> tuple[int, ...]:
     if body.messages is not None and body.prompt is None:
-        rendered = render(body.messages, served)
+        rendered = await render(body.messages, served)
         require_room(rendered.text, served, "messages")
         return await served.encode_prompt(rendered)
     if body.prompt is not None and body.messages is None:

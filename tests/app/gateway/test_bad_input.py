@@ -8,7 +8,9 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
+from app.gateway.inputs import Input
 from app.gateway.reading import MAX_BODY
 from tests.app.gateway.conftest import Endpoint
 from tests.app.gateway.test_http import CHAT, COMPLETIONS, QUESTION
@@ -186,6 +188,47 @@ def test_a_huge_text_is_refused_as_too_long(endpoint: Endpoint, path: str) -> No
     sound(response)
     if path != "/v1/fill-mask":  # this model has no mask
         assert response.json()["error"]["code"] == "context_length_exceeded"
+
+
+MANY = 300_000
+MESSAGE = {"role": "user", "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "items"),
+    [
+        (CHAT, "messages", [MESSAGE] * MANY),
+        (CHAT, "messages", [MESSAGE | {"content": [{"type": "text", "text": ""}] * MANY}]),
+        (CHAT, "messages", [{"role": 5}] * MANY),
+        (CHAT, "messages", [{"role": "assistant", "tool_calls": [{}] * MANY}]),
+        (COMPLETIONS, "prompt", [5] * MANY + ["x"]),
+        (COMPLETIONS, "prompt", ["x"] * MANY),
+        (COMPLETIONS, "prompt", [[5]] * MANY),
+        ("/v1/embeddings", "input", ["x"] * MANY + [5]),
+        ("/v1/responses", "input", [MESSAGE] * MANY),
+        ("/v1/responses", "metadata", {str(number): "" for number in range(MANY)}),
+        ("/v1/tokenize", "messages", [MESSAGE] * MANY),
+        ("/v1/detokenize", "tokens", [5] * MANY + ["x"]),
+    ],
+)
+def test_many_small_items_are_refused_before_they_are_all_read(endpoint: Endpoint, path: str, field: str, items: Any) -> None:
+    """Each of these held up all other requests for seconds, or would have filled the memory with an error for each item."""
+    response = endpoint.post(path, **{"input": "a"} | {field: items})
+    sound(response)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, field)
+    assert len(response.content) < 1000
+
+
+def test_a_list_ends_at_its_first_wrong_item() -> None:
+    for wrong in ([5] * 1000 + ["x"], ["x"] * 1000 + [5], [[5]] * 1000 + ["x"]):
+        with pytest.raises(ValidationError) as caught:
+            TypeAdapter(Input).validate_python(wrong, strict=True)
+        assert caught.value.error_count() <= 4
+
+
+def test_a_long_conversation_is_written_beside_the_event_loop(endpoint: Endpoint) -> None:
+    response = endpoint.post(CHAT, messages=[{"role": "user", "content": "a"}] * 1000)
+    assert response.json()["error"]["code"] == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1/feedback", "/v1/batches"])
