@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.gateway.inputs import Input
 from app.gateway.reading import MAX_BODY
+from cluster.storage import locate
 from tests.app.gateway.conftest import Endpoint
 from tests.app.gateway.test_http import CHAT, COMPLETIONS, QUESTION
 
@@ -67,6 +68,7 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
+KEPT_FIELDS = ["id", "rating", "comment", "messages", "model", "input_file_id", "endpoint", "completion_window", "metadata"]
 FORMAT_FIELDS = ["json_schema", "schema", "name", "regex", "strict"]
 KEYWORDS = [
     "type",
@@ -139,6 +141,25 @@ def test_bodies_that_were_damaged(endpoint: Endpoint, path: str, data: st.DataOb
     whole = json.dumps(GOOD, ensure_ascii=False).encode()
     place = data.draw(st.integers(0, len(whole) - 1))
     sound(send(endpoint, path, whole[:place] + data.draw(st.binary(max_size=3)) + whole[place + 1 :]))
+
+
+HEADERS = [b"authorization", b"x-hanlin-timeout", b"x-hanlin-conversation", b"cache-control", b"x-request-id", b"traceparent"]
+
+
+@EXAMPLES
+@given(st.lists(st.tuples(st.sampled_from(HEADERS), st.binary(max_size=40)), max_size=4))
+def test_headers_of_any_bytes(endpoint: Endpoint, headers: list[tuple[bytes, bytes]]) -> None:
+    body = json.dumps({"model": "tiny", "messages": QUESTION}).encode()
+    sent = [(b"content-type", b"application/json"), *headers]
+    sound(endpoint.request("POST", CHAT, content=body, headers=sent))
+
+
+@EXAMPLES
+@given(st.sampled_from(["/v1/feedback", "/v1/batches"]), st.dictionaries(st.sampled_from(KEPT_FIELDS), JSON, max_size=4))
+def test_feedback_and_batches_of_any_kind(endpoint: Endpoint, tmp_path: Any, path: str, fields: dict[str, Any]) -> None:
+    endpoint.keep = locate(str(tmp_path))
+    given_ = {"id": "a", "rating": 1, "input_file_id": "file-a", "endpoint": CHAT, "completion_window": "24h"}
+    sound(send(endpoint, path, json.dumps(given_ | fields).encode()))
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -233,8 +254,6 @@ def test_a_long_conversation_is_written_beside_the_event_loop(endpoint: Endpoint
 
 @pytest.mark.parametrize("path", [*PATHS, "/v1/feedback", "/v1/batches"])
 def test_a_body_beyond_the_limit_is_413(endpoint: Endpoint, path: str, tmp_path: Any) -> None:
-    from cluster.storage import locate
-
     endpoint.keep = locate(str(tmp_path))
     response = send(endpoint, path, b" " * (MAX_BODY + 1))
     assert response.status_code == 413
