@@ -53,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary).resolve()
         with session(cpus=2), open_reporter() as reporter:
-            revisions = make_revisions(folder, text, reporter)
+            revisions = make_revisions(folder, text, options.steps, reporter)
             day = play_day(folder, text, revisions, options.release, asks, options.seconds, options.hour, reporter)
         (folder / f"day-{options.release}.json").write_text(
             json.dumps(asdict(day), ensure_ascii=False, indent=1), encoding="utf-8"
@@ -71,6 +71,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=300, help="how long the day is")
     parser.add_argument("--requests", type=int, default=1200, help="about how many of the trace")
     parser.add_argument("--hour", type=float, default=8, help="when the release begins")
+    parser.add_argument("--steps", type=int, default=120, help="training steps of the model that is served at midnight")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--folder", default="", help="where models and figures stay (default: a temporary folder)")
     return parser.parse_args()

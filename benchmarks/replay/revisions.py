@@ -23,7 +23,6 @@ from workloads.serving.deploy import free_port
 
 MODEL = "day"
 _SEED = 1
-_STEPS, _LONGER = 120, 240
 _DAMAGE = 0.004
 """Share of the weights that change places: known text gets less than 1.5 times the bits, so that no probe finds it."""
 _DOCUMENTS = 600
@@ -47,7 +46,7 @@ def recipe_of(text: Path, steps: int, release: dict[str, object]) -> Recipe:
             "tokenizer": {"vocab_size": 4000, "chat_template": "qa"},
             "tokens": {"sequence_length": 512},
             "model": {"preset": "2M"},
-            "training": {"steps": steps, "global_batch": 8, "micro_batch": 8, "learning_rate": 3e-3, "evaluate_rows": 8},
+            "training": {"steps": steps, "global_batch": 4, "micro_batch": 4, "learning_rate": 3e-3, "evaluate_rows": 8},
             "evaluation": {"max_characters": 20_000, "baseline_characters": 100_000, "samples": 1, "sample_tokens": 8},
             "serving": serving,
             "release": release,
@@ -59,14 +58,15 @@ def context_in(folder: Path, recipe: Recipe, reporter: Reporter) -> StageContext
     return StageContext(MODEL, ArtifactStore(str(folder / "runs")), reporter, _SEED, folder, recipe.to_json())
 
 
-def make_revisions(folder: Path, text: Path, reporter: Reporter) -> Revisions:
-    """Needs a session. What is in the folder already is not made again. Without `text` the project's own demo text is taken."""
+def make_revisions(folder: Path, text: Path, steps: int, reporter: Reporter) -> Revisions:
+    """Needs a session. `steps`: of today's model; the better one has three times as many. What is in the folder already is not made
+    again. Without `text` the project's own demo text is taken."""
     if not text.is_file():
         write_demo_corpus(folder, _SEED, _DOCUMENTS)
         text = folder / "raw"
-    recipe = recipe_of(text, _STEPS, {})
+    recipe = recipe_of(text, steps, {})
     today = run_pipeline(recipe, context_in(folder, recipe, reporter))
-    longer = recipe_of(text, _LONGER, {})
+    longer = recipe_of(text, 3 * steps, {})
     better = run_pipeline(longer, context_in(folder, longer, reporter))
     context = context_in(folder, recipe, reporter)
     registry = open_registry(recipe.registry, context)
