@@ -10,7 +10,6 @@ and the release's steps; FOLDER/day-RELEASE.json keeps both with the lines of th
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -19,17 +18,14 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+from benchmarks.replay.hours import Hour, clock, percentiles
+from benchmarks.replay.play import Day, play_day
+from benchmarks.replay.revisions import make_revisions
+from benchmarks.replay.trace import plan_day, read_queries, read_trace
+from cluster.observe.progress import open_reporter
+from cluster.session import session
 
-from replay.hours import Hour, clock, percentiles  # noqa: E402
-from replay.play import Day, play_day  # noqa: E402
-from replay.revisions import make_revisions  # noqa: E402
-from replay.trace import plan_day, read_queries, read_trace  # noqa: E402
-
-from cluster.observe.progress import open_reporter  # noqa: E402
-from cluster.session import session  # noqa: E402
-
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _COLUMNS = (
     "hour",
     "requests",
@@ -72,7 +68,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=1200, help="about how many of the trace")
     parser.add_argument("--hour", type=float, default=8, help="when the release begins")
     parser.add_argument("--steps", type=int, default=120, help="training steps of the model that is served at midnight")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--folder", default="", help="where models and figures stay (default: a temporary folder)")
     return parser.parse_args()
 

@@ -12,21 +12,16 @@ does it; `always` goes to the reader however much it has to do.
 import argparse
 import heapq
 import random
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+from benchmarks.replay.hours import percentiles
+from benchmarks.replay.trace import Arrival, read_trace
+from workloads.serving.prefixes import BLOCK, Prefixes, has_room
 
-from replay.hours import percentiles  # noqa: E402
-from replay.trace import Arrival, read_trace  # noqa: E402
-
-from workloads.serving.prefixes import BLOCK, Prefixes, has_room  # noqa: E402
-
-TRACE = ROOT.parent / "shared" / "data" / "queries" / "mooncake_conversation_trace.jsonl.gz"
+TRACE = Path(__file__).resolve().parents[2] / "shared" / "data" / "queries" / "mooncake_conversation_trace.jsonl.gz"
 _BLOCK_TOKENS = 512
 _ANSWER_SPEED = 50.0
 

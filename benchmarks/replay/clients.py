@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from replay.trace import Ask
+from benchmarks.replay.trace import Ask
 
 _SECONDS = 120.0
 """A request that takes longer has failed."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from replay.clients import Answer
+from benchmarks.replay.clients import Answer
 
 HOURS = 24
 

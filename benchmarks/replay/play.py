@@ -9,11 +9,11 @@ from app.endpoint import open_endpoint
 from app.registry.audit import AuditEntry
 from app.release.desk import Desk, Wish
 from app.release.state import Decision, Phase
+from benchmarks.replay.clients import Clients
+from benchmarks.replay.hours import HOURS, Hour, by_hour
+from benchmarks.replay.revisions import MODEL, Revisions, context_in, recipe_of
+from benchmarks.replay.trace import Ask
 from cluster.observe.progress import Reporter
-from replay.clients import Clients
-from replay.hours import HOURS, Hour, by_hour
-from replay.revisions import MODEL, Revisions, context_in, recipe_of
-from replay.trace import Ask
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0

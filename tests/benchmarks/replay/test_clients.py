@@ -4,8 +4,12 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
+
+from benchmarks.replay.clients import Clients, send
+from benchmarks.replay.trace import Ask
 
 WHOLE = '{"choices": [{"message": {"content": "好"}}]}'
 HEADERS = {"x-hanlin-revision": "day@2", "x-hanlin-cache": "miss"}
@@ -13,9 +17,6 @@ HEADERS = {"x-hanlin-revision": "day@2", "x-hanlin-cache": "miss"}
 
 async def answered(body: str, status: int, stream: bool) -> Any:
     """The client's view of an endpoint that answers so."""
-    import aiohttp
-    from replay.clients import send
-    from replay.trace import Ask
 
     async def endpoint(request: web.Request) -> web.Response:
         assert (await request.json())["messages"] == [{"role": "user", "content": "好吗"}]
@@ -55,9 +56,6 @@ def test_an_answer_is_whole_or_not(body: str, status: int, stream: bool, refused
 
 
 def test_a_day_is_sent_and_waited_for() -> None:
-    from replay.clients import Clients
-    from replay.trace import Ask
-
     ask = Ask(0.0, (("user", "好吗"),), "c", 8, False)
     with Clients("http://127.0.0.1:1", "day", [ask, replace(ask, at=0.02)]) as clients:
         pass

@@ -1,10 +1,10 @@
 """Answers by the hour of a day that is minutes long."""
 
+from benchmarks.replay.clients import Answer
+from benchmarks.replay.hours import by_hour, clock
+
 
 def test_what_was_seen_in_each_hour() -> None:
-    from replay.clients import Answer
-    from replay.hours import by_hour
-
     answers = [
         Answer(0.0, 0, 0.1, 0.2, "a@1", "miss"),
         Answer(1.9, 0, 0.0, 0.4, "a@2", "hit"),
@@ -30,6 +30,4 @@ def test_what_was_seen_in_each_hour() -> None:
 
 
 def test_moments_as_they_are_told() -> None:
-    from replay.hours import clock
-
     assert [clock(at, 240) for at in (0, 80, 85, 240)] == ["00:00", "08:00", "08:30", "24:00"]

@@ -1,10 +1,10 @@
 """Simulated copies keep what they used last, read in turn, and the project's rule finds who has read what."""
 
+from benchmarks.replay.trace import Arrival
+from benchmarks.serving_prefixes import Copy, better_of_two, play, reader_first
+
 
 def test_a_copy_reads_what_it_has_not_kept_one_prompt_after_the_other() -> None:
-    from replay.trace import Arrival
-    from serving_prefixes import Copy
-
     copy = Copy(0, kept=3, speed=512.0)
     assert copy.take(Arrival(0.0, 50, (1, 2))) == (0, 2.0)
     assert copy.take(Arrival(1.0, 50, (1, 2, 3))) == (2, 2.0)
@@ -15,9 +15,6 @@ def test_a_copy_reads_what_it_has_not_kept_one_prompt_after_the_other() -> None:
 
 
 def test_the_reader_is_reused_and_no_copy_is_left_out() -> None:
-    from replay.trace import Arrival
-    from serving_prefixes import better_of_two, play, reader_first
-
     trace = [Arrival(float(at), 500, (0, at % 50, *(range(1000 * (at % 50), 1000 * (at % 50) + 4)))) for at in range(1000)]
     two, reader = (play(trace, 4, 0.8, 10_000, choose) for choose in (better_of_two(), reader_first(False)))
     assert two.reused < reader.reused < 1

@@ -4,12 +4,12 @@ import gzip
 import json
 from pathlib import Path
 
+from benchmarks.replay.trace import Arrival, made_up_trace, plan_day, read_queries, read_trace
+
 QUERIES = [f"问题{number}" for number in range(50_000)]
 
 
 def test_a_day_keeps_the_order_and_the_gaps() -> None:
-    from replay.trace import Arrival, plan_day
-
     trace = [Arrival(at, 160, (0, number)) for number, at in enumerate((0, 600, 900, 3600))]
     day = plan_day(trace, QUERIES, 60, len(trace))
     assert [each.at for each in day] == [0, 10, 15, 60]
@@ -18,8 +18,6 @@ def test_a_day_keeps_the_order_and_the_gaps() -> None:
 
 
 def test_whole_conversations_are_kept_and_about_as_many_requests_as_asked_for() -> None:
-    from replay.trace import made_up_trace, plan_day
-
     trace = made_up_trace(4000)
     day = plan_day(trace, QUERIES, 60, 1000)
     assert 800 < len(day) < 1200
@@ -28,8 +26,6 @@ def test_whole_conversations_are_kept_and_about_as_many_requests_as_asked_for() 
 
 
 def test_what_shares_blocks_shares_its_beginning_and_what_comes_again_comes_again() -> None:
-    from replay.trace import Arrival, plan_day
-
     blocks = [(0, 1), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 3), (0, 9)]
     first, second, third, again, other = plan_day([Arrival(1, 16, each) for each in blocks], QUERIES, 1, len(blocks))
     assert second.messages == again.messages
@@ -42,8 +38,6 @@ def test_what_shares_blocks_shares_its_beginning_and_what_comes_again_comes_agai
 
 
 def test_files_are_read_and_absent_ones_made_up(tmp_path: Path) -> None:
-    from replay.trace import Arrival, read_queries, read_trace
-
     file = tmp_path / "rows.gz"
     rows = [{"timestamp": 1500, "output_length": 40, "hash_ids": [0, 7], "query": f" {'长' * 90}"}]
     file.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
