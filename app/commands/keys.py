@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.commands.arguments import Verbs, add_recipe, verb
-from app.gateway.limits.keys import SCOPES, ApiKey, KeyRing, new_key, utc_now
+from app.gateway.limits.keys import SCOPES, TENANTS, ApiKey, KeyRing, is_tenant, new_key, utc_now
 from app.gateway.limits.keystore import changing_keys, read_keys, write_keys
 from app.gateway.settings import keys_uri
 from app.recipe import load_recipe
@@ -35,8 +35,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _create(options: argparse.Namespace) -> None:
     uri = _uri(options)
-    if not options.tenant.strip() or len(options.tenant) > 64:
-        raise UserError(f"the tenant {options.tenant[:80]!r}", "1 to 64 characters", "name the one who gets the key")
+    if not is_tenant(options.tenant):
+        raise UserError(f"the tenant {options.tenant[:80]!r}", TENANTS, "name the one who gets the key")
     now = utc_now()
     expires = now + _span(options.days, "--days", hours=24) if options.days else None
     key, shown = new_key(options.tenant, tuple(dict.fromkeys(options.scope)) or SCOPES, now, expires)

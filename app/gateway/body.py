@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from cluster.errors import RequestError
 
@@ -17,6 +17,17 @@ _warned: set[str] = set()
 
 
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class EndsAtFirst(FailFast):
+    """A list that is read until its first wrong item: an error for each of a million takes minutes and all the memory."""
+
+    __hash__ = object.__hash__  # a union of such lists wants one
+
+
+FIRST_FAULT = EndsAtFirst()
+MOST_ITEMS = Field(max_length=4096)
+"""Of a list whose items are objects or texts: 16 MiB of small ones would hold up all other requests for a quarter of a minute."""
 
 
 class Body(BaseModel):

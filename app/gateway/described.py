@@ -22,10 +22,15 @@ class Failure(Described):
     error: Problem
 
 
+class PromptDetails(Described):
+    cached_tokens: int
+
+
 class Usage(Described):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptDetails
 
 
 class InputUsage(Described):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from fastapi.responses import JSONResponse
 from cluster.errors import HanlinError, OverloadedError, RequestError, UnavailableError
 
 RETRY_SECONDS = 2
+_MOST_SHOWN = 100
+_SUBJECT = re.compile(r"^\w+ (?=should )")
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -74,11 +77,15 @@ def from_validation(error: RequestValidationError) -> RequestError:
         return RequestError(f"{param or 'the body'} is missing", "", f"send {param or 'a JSON object'}", param=param)
     same = [problem for problem in problems if problem["loc"][1:2] == first["loc"][1:2]]
     messages = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in same)
-    allowed = ", or ".join(message.removeprefix("Input ") for message in messages)
+    allowed = ", or ".join(_SUBJECT.sub("", message) for message in messages)
     return RequestError(f"{param or 'the body'} is {_shown(first.get('input'))}", f"it {allowed}", "", param=param)
 
 
 def _shown(given: Any) -> str:
+    if isinstance(given, list | dict) and len(given) > _MOST_SHOWN:
+        return f"something of {len(given)} items"
+    if isinstance(given, str):
+        given = given[:_MOST_SHOWN]
     try:
         text = json.dumps(given, ensure_ascii=False, default=str)
     except RecursionError:

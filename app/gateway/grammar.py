@@ -65,7 +65,8 @@ def schema_grammar(schema: dict[str, JsonValue], param: str) -> Grammar:
     from jsonschema import Draft202012Validator, SchemaError  # few requests need it
 
     try:
-        Draft202012Validator.check_schema(schema)
+        # its patterns are the engine's to read: Python's reader of expressions recurses, and is another dialect
+        Draft202012Validator.check_schema(schema, format_checker=None)
     except SchemaError as error:
         raise RequestError(
             f"a JSON schema that is none ({error.message[:200]})", "JSON Schema, draft 2020-12", "mend it", param=param

@@ -5,11 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from app.gateway.body import FIRST_FAULT, MOST_ITEMS
 from app.gateway.models import Served
 from cluster.errors import ContextLengthError, RequestError
 
 TokenId = Annotated[int, Field(ge=0)]
-Input = str | list[TokenId] | list[str] | list[list[TokenId]]
+TokenIds = Annotated[list[TokenId], FIRST_FAULT, Field(max_length=1 << 20)]
+Input = str | TokenIds | Annotated[list[str], FIRST_FAULT, MOST_ITEMS] | Annotated[list[TokenIds], FIRST_FAULT, MOST_ITEMS]
 MAX_INPUTS = 256
 """Texts that one request may bring where each is read whole."""
 

@@ -1,5 +1,6 @@
 """A request understood: the prompts as tokens, how to sample, when to stop. From OpenAI's bodies to engine requests."""
 
+import asyncio
 import secrets
 import time
 import uuid
@@ -17,6 +18,8 @@ from workloads.serving.engine.base import Grammar, Request, Sampling
 
 MAX_CHOICES = 256
 """Answers that one request may ask for, over all its prompts."""
+_LONG_TEXT, _MANY_MESSAGES = 20_000, 200
+"""Characters and messages from which on a prompt is written beside the event loop (about 10 ms of work)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Job:
 async def chat_job(body: ChatBody, served: Served, seconds: float, tools: ToolPlan | None = None) -> Job:
     """What the messages say stays text, also where it spells a control token such as `<|im_start|>`; only the template
     writes those. Raises RequestError for messages that the template refuses, ContextLengthError."""
-    rendered = render(body.messages, served, tools)
+    rendered = await render(body.messages, served, tools)
     require_room(rendered.text, served, "messages")
     prompt = await served.encode_prompt(rendered)
     wanted = body.max_completion_tokens or body.max_tokens
@@ -58,6 +61,7 @@ async def completion_job(body: CompletionBody, served: Served, seconds: float) -
     """A raw prompt is taken as it is: the name of a control token in it is that token, since who sends one has no template
     to write it for him. Do not put strangers' text into it; chat is for that. Raises RequestError for an empty prompt,
     ContextLengthError."""
+    _require_few((body.n or 1) * len(body.prompts))
     prompts = tuple([await tokens_of(each, served, "prompt") for each in body.prompts])
     if not prompts or not all(prompts):
         raise RequestError("an empty prompt", "at least one token", "send some text", param="prompt")
@@ -75,8 +79,15 @@ async def completion_job(body: CompletionBody, served: Served, seconds: float) -
     return replace(job, echo=texts, requests=asked)
 
 
-def render(messages: list[ChatMessage], served: Served, tools: ToolPlan | None = None) -> Prompt:
-    """The prompt of a conversation. Raises RequestError for calls that the template cannot show."""
+async def render(messages: list[ChatMessage], served: Served, tools: ToolPlan | None = None) -> Prompt:
+    """The prompt of a conversation; a long one is written beside the event loop. Raises RequestError for calls that the template
+    cannot show."""
+    if len(messages) <= _MANY_MESSAGES and sum(len(message.content or "") for message in messages) < _LONG_TEXT:
+        return _rendered(messages, served, tools)
+    return await asyncio.to_thread(_rendered, messages, served, tools)
+
+
+def _rendered(messages: list[ChatMessage], served: Served, tools: ToolPlan | None) -> Prompt:
     for message in messages:
         message.check()
         if message.tool_calls and not served.template.calls_tools:
@@ -86,6 +97,11 @@ def render(messages: list[ChatMessage], served: Served, tools: ToolPlan | None =
         return served.template.render(said)
     prompt = served.template.render(said, tools.shown)
     return replace(prompt, text=prompt.text + tools.opening)
+
+
+def _require_few(answers: int) -> None:
+    if answers > MAX_CHOICES:
+        raise RequestError(f"{answers} answers", f"at most {MAX_CHOICES} per request", "send several", param="n")
 
 
 def _with_grammar(job: Job, grammar: Grammar) -> Job:
@@ -102,8 +118,6 @@ def _job(
     seconds: float,
 ) -> Job:
     choices = body.n or 1
-    if choices * len(prompts) > MAX_CHOICES:
-        raise RequestError(f"{choices * len(prompts)} answers", f"at most {MAX_CHOICES} per request", "send several", param="n")
     card = served.card
     seed = secrets.randbits(63) if body.seed is None else body.seed
     sampling = Sampling(

@@ -69,7 +69,7 @@ class Metrics:
         SERVING_SECONDS.record(seconds, endpoint=endpoint, revision=revision)
 
     def looked_up(self, result: str) -> None:
-        """`hit`, `miss`, `joined` or `off`."""
+        """`hit`, `miss`, `joined`, `semantic` or `off`."""
         self._lookups.labels(result).inc()
         CACHE_LOOKUPS.record(result=result)
 

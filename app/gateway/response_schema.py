@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from app.gateway.body import Body, ModelName
+from app.gateway.body import FIRST_FAULT, MOST_ITEMS, Body, ModelName
 from app.gateway.grammar import JsonSchema, JsonSchemaFormat, PlainFormat, RegexFormat
 from app.gateway.schema import MAX_LOGPROBS, ChatBody, ChatMessage, TextPart
 from app.gateway.tools import Function, MadeCall, NamedFunction, NamedTool, Tool, ToolCall
@@ -19,7 +19,7 @@ class SaidMessage(Body):
 
     type: Literal["message"] = "message"
     role: str = Field(min_length=1, max_length=32)
-    content: str | list[TextPart]
+    content: str | Annotated[list[TextPart], FIRST_FAULT, MOST_ITEMS]
 
 
 class SaidCall(Body):
@@ -57,7 +57,7 @@ class TextOptions(Body):
 
 class ResponsesBody(Body):
     model: ModelName
-    input: str | Annotated[list[SaidMessage | SaidCall | SaidResult], Field(min_length=1)]
+    input: str | Annotated[list[SaidMessage | SaidCall | SaidResult], FIRST_FAULT, MOST_ITEMS, Field(min_length=1)]
     instructions: str | None = None
     max_output_tokens: int | None = Field(None, ge=1)
     temperature: float | None = Field(None, ge=0, le=2)
@@ -67,9 +67,9 @@ class ResponsesBody(Body):
     tools: Annotated[list[FlatTool], Field(max_length=128)] | None = None
     tool_choice: Literal["none", "auto", "required"] | FlatChoice | None = None
     parallel_tool_calls: bool | None = True
-    include: list[str] | None = None
+    include: Annotated[list[str], FIRST_FAULT, Field(max_length=64)] | None = None
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
-    metadata: dict[str, str] | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=64)] | None = None
     user: str | None = None
 
     refused: ClassVar[Mapping[str, tuple[object, ...]]] = {

@@ -88,9 +88,9 @@ class ResponseWriter:
             self._close()
         return self._taken()
 
-    def end(self) -> Json:
-        """The last event."""
-        done = self.response()
+    def end(self, cached_tokens: int) -> Json:
+        """The last event. `cached_tokens`: tokens of the prompt that nobody had to read for this answer."""
+        done = self.response(cached_tokens)
         self._tell(f"response.{done['status']}", response=done)
         return self._taken()[0]
 
@@ -99,9 +99,10 @@ class ResponseWriter:
         self._tell("error", code=error.code, message=str(error), param=getattr(error, "param", "") or None)
         return self._taken()[0]
 
-    def response(self) -> Json:
+    def response(self, cached_tokens: int) -> Json:
         """The whole answer."""
-        return self._object("incomplete" if self._finish == "length" else "completed")
+        used = _usage(self._prompt_tokens, cached_tokens, self._tokens)
+        return self._object("incomplete" if self._finish == "length" else "completed") | {"usage": used}
 
     def _say(self, text: str, logprobs: list[Json]) -> None:
         if not isinstance(self._open, _Text):
@@ -147,8 +148,7 @@ class ResponseWriter:
     def _object(self, status: str) -> Json:
         output = [] if status == "in_progress" else [item.item(self._status_of(item)) for item in self._items]
         cut = {"reason": "max_output_tokens"} if status == "incomplete" else None
-        used = None if status == "in_progress" else _usage(self._prompt_tokens, self._tokens)
-        return self._head | {"status": status, "error": None, "incomplete_details": cut, "output": output, "usage": used}
+        return self._head | {"status": status, "error": None, "incomplete_details": cut, "output": output, "usage": None}
 
     def _tell(self, kind: str, **fields: object) -> None:
         self._events.append({"type": kind, "sequence_number": self._sequence} | fields)
@@ -159,10 +159,10 @@ class ResponseWriter:
         return told
 
 
-def _usage(prompt_tokens: int, generated: int) -> Json:
+def _usage(prompt_tokens: int, cached_tokens: int, generated: int) -> Json:
     return {
         "input_tokens": prompt_tokens,
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": cached_tokens, "cache_write_tokens": 0},
         "output_tokens": generated,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": prompt_tokens + generated,

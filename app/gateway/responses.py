@@ -10,7 +10,7 @@ from contextlib import aclosing
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
-from app.gateway.cache.note import cache_header
+from app.gateway.cache.note import cache_header, cached_tokens
 from app.gateway.conversation import conversation_of
 from app.gateway.described import ResponseAnswer, answers
 from app.gateway.failures import renamed
@@ -41,7 +41,8 @@ def add_responses(app: FastAPI, service: Service) -> None:
         if not body.stream:
             async for _, piece in events:
                 writer.feed(piece)
-            return service.counted("responses", JSONResponse(writer.response(), headers=headers | cache_header()))
+            whole = writer.response(cached_tokens(job.prompt_tokens))
+            return service.counted("responses", JSONResponse(whole, headers=headers | cache_header()))
         first = await anext(events)
         streamed = EventStream(_lines(first, events, writer, job), headers | cache_header())
         return service.counted("responses", streamed)
@@ -81,7 +82,7 @@ async def _lines(
             async for _, piece in events:
                 for told in writer.feed(piece):
                     yield _named(told)
-            yield _named(writer.end())
+            yield _named(writer.end(cached_tokens(job.prompt_tokens)))
         except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
             yield _named(writer.error(broken(error, job)))
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from app.gateway.body import Body, ModelName
+from app.gateway.body import FIRST_FAULT, MOST_ITEMS, Body, ModelName
 from app.gateway.grammar import ResponseFormat
 from app.gateway.inputs import Input, each_of
 from app.gateway.tools import NamedTool, Tool, ToolCall
@@ -70,9 +70,9 @@ class TextPart(Body):
 
 class ChatMessage(Body):
     role: str = Field(min_length=1, max_length=32)
-    content: str | list[TextPart] | None = None
+    content: str | Annotated[list[TextPart], FIRST_FAULT, MOST_ITEMS] | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Annotated[list[ToolCall], FIRST_FAULT, Field(max_length=128)] | None = None
     tool_call_id: str | None = None
 
     @property
@@ -97,7 +97,7 @@ class ChatMessage(Body):
 
 
 class ChatBody(SamplingBody):
-    messages: list[ChatMessage] = Field(min_length=1)
+    messages: Annotated[list[ChatMessage], FIRST_FAULT, MOST_ITEMS] = Field(min_length=1)
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     logprobs: bool | None = False

@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, Response
 from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
 from app.gateway.cache.cache import ResponseCache
 from app.gateway.cache.key import answer_key
-from app.gateway.cache.note import Status, cache_header, note
+from app.gateway.cache.note import Status, cache_header, cached_tokens, note
 from app.gateway.cache.shared import SharedAnswers
 from app.gateway.failures import error_body
 from app.gateway.job import Job
@@ -29,6 +29,8 @@ from app.gateway.limits.deadline import until
 from app.gateway.metrics import Metrics
 from app.gateway.models import Models, Served
 from app.gateway.schema import SamplingBody
+from app.gateway.semantic.answers import SemanticAnswers
+from app.gateway.semantic.question import question_of
 from app.gateway.settings import GatewaySettings
 from app.gateway.shapes import Shape, usage
 from app.gateway.stream import EventStream, sse
@@ -71,6 +73,8 @@ class Service:
         shared = SharedAnswers(kept.redis, kept.redis_seconds) if kept.redis and kept.megabytes else None
         self.cache = ResponseCache((kept.megabytes << 20) // 2, shared)
         self.trials = Trials(self.models, upstream, request_seconds)
+        made = settings.semantic
+        self._semantic = SemanticAnswers(made, self.models, upstream, self.cache, self.encoding) if made else None
         self._ongoing = 0
 
     async def respond(self, endpoint: str, body: SamplingBody, job: Job, shape: Shape) -> Response:
@@ -101,7 +105,11 @@ class Service:
 
         key = self._key(body, job, caller)
         answer = self.cache.answer(key, lambda: self._generate(endpoint, body, job, caller), tell, self.trials.by_itself(job))
-        return until(caller.deadline, answer.events())
+        events = answer.events()
+        question = question_of(body, job, caller.tenant) if self._semantic and key else None
+        if self._semantic and key and question:
+            events = self._semantic.answer(question, key, events, tell)
+        return until(caller.deadline, events)
 
     def hit_again(self, endpoint: str, revision: str) -> None:
         """Count an answer that the shortcut gave."""
@@ -235,7 +243,8 @@ async def _collect(events: AsyncGenerator[Event, None], job: Job, shape: Shape, 
         async for index, piece in events:
             choices[index].add(piece)
     made = [shape.choice(i, c.text, c.scores if scored else None, c.finish) for i, c in enumerate(choices)]
-    return shape.answer(made, usage(job.prompt_tokens, sum(choice.tokens for choice in choices)))
+    used = usage(job.prompt_tokens, sum(choice.tokens for choice in choices), cached_tokens(job.prompt_tokens))
+    return shape.answer(made, used)
 
 
 async def _lines(
@@ -244,6 +253,7 @@ async def _lines(
     """Server-sent events. What breaks the stream is told in an event of its own; only a whole answer ends in [DONE]."""
     async with aclosing(events):
         try:
+            cached = cached_tokens(job.prompt_tokens)
             for index in range(len(job.requests)):
                 if opening := shape.opening(index):
                     yield sse(shape.chunk([opening]))
@@ -253,7 +263,7 @@ async def _lines(
                 tokens += event[1].tokens
                 yield sse(shape.chunk([_delta(shape, event, scored)]))
             if body.include_usage:
-                yield sse(shape.chunk([], usage(job.prompt_tokens, tokens)))
+                yield sse(shape.chunk([], usage(job.prompt_tokens, tokens, cached)))
             yield b"data: [DONE]\n\n"
         except Exception as error:  # noqa: BLE001 - the status is sent already: the client must hear of it in the stream
             yield sse(error_body(broken(error, job)))

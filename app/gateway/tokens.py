@@ -1,24 +1,30 @@
 """Text to tokens, tokens to text, and how likely a text is: /v1/tokenize, /v1/detokenize, /v1/score."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from app.gateway.answer import ScoredToken
-from app.gateway.body import Body, ModelName
+from app.gateway.body import FIRST_FAULT, MOST_ITEMS, Body, ModelName
 from app.gateway.cache.note import cache_header
 from app.gateway.described import Detokenized, Scores, Tokenized, answers
 from app.gateway.failures import renamed
-from app.gateway.inputs import Input, TokenId, input_usage, tokens_of
+from app.gateway.inputs import Input, TokenIds, input_usage, require_room, tokens_of
 from app.gateway.job import completion_job, render
 from app.gateway.models import Served
 from app.gateway.schema import MAX_LOGPROBS, ChatMessage, CompletionBody
 from app.gateway.service import REVISION_HEADER, Service
 from app.gateway.shapes import Json, completion_scores
-from cluster.errors import RequestError
+from cluster.errors import ContextLengthError, RequestError
 
 _FIELDS = {"prompt": "input", "messages": "input", "max_tokens": "input", "n": "input", "logprobs": "top_logprobs"}
 """A completion's name of a field -> that of a score."""
+_MANY = 20_000
+"""Tokens from which on an answer is written beside the event loop (about 10 ms of work)."""
 
 
 class TokenizeBody(Body):
@@ -26,13 +32,13 @@ class TokenizeBody(Body):
 
     model: ModelName
     prompt: str | None = None
-    messages: list[ChatMessage] | None = None
+    messages: Annotated[list[ChatMessage], FIRST_FAULT, MOST_ITEMS] | None = None
     add_special_tokens: bool = True
 
 
 class DetokenizeBody(Body):
     model: ModelName
-    tokens: list[TokenId]
+    tokens: TokenIds
 
 
 class ScoreBody(Body):
@@ -55,18 +61,14 @@ def add_tokens(app: FastAPI, service: Service) -> None:
         body.check()
         served = await service.models.find(body.model)
         tokens = await _tokenized(body, served)
-        data = {
-            "count": len(tokens),
-            "max_model_len": served.card.capabilities.max_context,
-            "tokens": list(tokens),
-            "token_strs": [served.vocabulary.token_bytes(token).decode("utf-8", "replace") for token in tokens],
-        }
-        return service.counted("tokenize", JSONResponse(data, headers={REVISION_HEADER: served.revision}))
+        shown = await asyncio.to_thread(_shown, tokens, served) if len(tokens) > _MANY else _shown(tokens, served)
+        return service.counted("tokenize", shown)
 
     @app.post("/v1/detokenize", responses=answers(Detokenized))
     async def detokenize(body: DetokenizeBody) -> Response:
         body.check()
         served = await service.models.find(body.model)
+        require_fewer(body.tokens, served)
         tokens = await tokens_of(body.tokens, served, "tokens")
         data = {"prompt": served.vocabulary.decode(tokens)}
         return service.counted("detokenize", JSONResponse(data, headers={REVISION_HEADER: served.revision}))
@@ -92,12 +94,33 @@ def add_tokens(app: FastAPI, service: Service) -> None:
         return service.counted("score", JSONResponse(data, headers=headers))
 
 
+def require_fewer(tokens: Sequence[int], served: Served) -> None:
+    """Raises ContextLengthError for more tokens than the model ever reads."""
+    if len(tokens) > (limit := served.card.capabilities.max_context):
+        raise ContextLengthError(
+            f"{len(tokens)} tokens", f"this model's context holds {limit}", "send them in parts", param="tokens"
+        )
+
+
 async def _tokenized(body: TokenizeBody, served: Served) -> tuple[int, ...]:
     if body.messages is not None and body.prompt is None:
-        return await served.encode_prompt(render(body.messages, served))
+        rendered = await render(body.messages, served)
+        require_room(rendered.text, served, "messages")
+        return await served.encode_prompt(rendered)
     if body.prompt is not None and body.messages is None:
+        require_room(body.prompt, served, "prompt")
         return await served.encode(body.prompt, special=body.add_special_tokens)
     raise RequestError("neither prompt nor messages, or both", "one of them", "send one", param="prompt")
+
+
+def _shown(tokens: tuple[int, ...], served: Served) -> JSONResponse:
+    data = {
+        "count": len(tokens),
+        "max_model_len": served.card.capabilities.max_context,
+        "tokens": list(tokens),
+        "token_strs": [served.vocabulary.token_bytes(token).decode("utf-8", "replace") for token in tokens],
+    }
+    return JSONResponse(data, headers={REVISION_HEADER: served.revision})
 
 
 def _entry(index: int, scores: list[ScoredToken]) -> Json:

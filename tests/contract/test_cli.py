@@ -31,6 +31,7 @@ VERBS = {
     "release": {"start", "status", "promote", "abort", "rollback"},
     "serve": {"run", "plan"},
     "keys": {"create", "list", "revoke", "rotate"},
+    "cache": {"propose", "calibrate"},
     "chat": {"--url", "--model", "--temperature", "--max-tokens", "--system"},
     "cluster": {"up", "status", "add", "kill", "down", "file"},
     "backup": {"to", "--store", "--recipe", "--artifacts"},
@@ -100,6 +101,13 @@ def test_keys_keep_their_arguments() -> None:
     assert {"recipe", "--set"} <= _words(actions["list"])
     assert {"recipe", "--set", "key"} <= _words(actions["revoke"])
     assert {"recipe", "--set", "key", "--grace-hours"} <= _words(actions["rotate"])
+
+
+def test_cache_keeps_its_arguments() -> None:
+    actions = _choices(verbs()["cache"])
+    shared = {"recipe", "--set", "--url", "--model", "--to"}
+    assert shared | {"questions", "--most"} <= _words(actions["propose"])
+    assert shared | {"pairs", "--wrong", "--confidence"} <= _words(actions["calibrate"])
 
 
 def test_release_keeps_its_arguments() -> None:

@@ -6,7 +6,7 @@
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cluster.config import Spec
 
@@ -18,6 +18,19 @@ class CacheSpec(Spec):
     scope: Literal["tenant", "shared"] = Field("tenant", description="whether one tenant's answers may serve another")
     redis: str = Field("", description="redis:// or rediss:// address of a second level for all gateways; empty: none")
     redis_seconds: int = Field(86400, ge=1, description="seconds that the second level keeps an answer")
+
+    semantic: str = Field(
+        "",
+        description="file of `hanlin cache calibrate`, relative to the recipe: kept answers also to questions that mean the same; empty: no",
+    )
+
+    @model_validator(mode="after")
+    def _kept_where_found(self) -> "CacheSpec":
+        if self.semantic and not self.megabytes:
+            raise ValueError(
+                "semantic finds kept answers, and with megabytes 0 none are kept: set megabytes, or leave semantic out"
+            )
+        return self
 
     @field_validator("redis")
     @classmethod

@@ -36,7 +36,7 @@ class BatchBody(Body):
     input_file_id: str = Field(pattern=_ID)
     endpoint: str
     completion_window: Literal["24h"]
-    metadata: dict[str, str] | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=64)] | None = None
 
 
 def add_files(app: FastAPI, service: Service, store: BatchStore) -> None:

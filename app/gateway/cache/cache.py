@@ -48,6 +48,12 @@ class ResponseCache:
         found = self._memory.get(key)
         return None if found is None else Recording.from_bytes(found)
 
+    async def has(self, key: str) -> bool:
+        """Whether an answer of that name is kept here or in the second level, or is being made."""
+        if self._memory.get(key) is not None or key in self._flights:
+            return True
+        return await self.find_shared(key) is not None
+
     def flight(self, key: str) -> "_Generation | None":
         return self._flights.get(key)
 

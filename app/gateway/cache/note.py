@@ -7,7 +7,7 @@ from typing import Literal
 from app.gateway.models import Served
 
 CACHE_HEADER = "x-hanlin-cache"
-Status = Literal["hit", "miss", "joined", "off"]
+Status = Literal["hit", "miss", "joined", "off", "semantic"]
 
 
 @dataclass
@@ -34,6 +34,13 @@ def generated() -> bool:
     """Whether the answer was made for this request, so that its times say something of the revision."""
     noted = current_note.get()
     return noted is None or noted.status in ("miss", "off")
+
+
+def cached_tokens(prompt: int) -> int:
+    """How many of a prompt's tokens nobody had to read for this answer, whose first event is there: all, where it was kept or
+    is another request's too. What a replica had read of another prompt's beginning is not told: that may be a stranger's."""
+    noted = current_note.get()
+    return prompt if noted is not None and noted.status in ("hit", "joined", "semantic") else 0
 
 
 def cache_header() -> dict[str, str]:

@@ -7,12 +7,13 @@ Not for where keys are kept (keystore.py).
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cluster.config import Spec
 from cluster.errors import ApiKeyError
@@ -20,6 +21,15 @@ from cluster.errors import ApiKeyError
 Scope = Literal["generate", "models", "batches", "feedback"]
 SCOPES: tuple[Scope, ...] = ("generate", "models", "batches", "feedback")
 _PREFIX = "hk"
+_TENANT = re.compile(r"[\w@-][\w@. -]{0,63}")
+_TAKEN = frozenset({"anyone", "feedback", "open"})
+"""Folders beside those of tenants, where files, batches and feedback are kept."""
+TENANTS = "1 to 64 letters, digits and _ - @ . or spaces, not " + ", ".join(sorted(_TAKEN))
+
+
+def is_tenant(name: str) -> bool:
+    """Whether a tenant may be called so: its name is that of a folder of its own."""
+    return _TENANT.fullmatch(name) is not None and name not in _TAKEN
 
 
 class Secret(Spec):
@@ -43,6 +53,13 @@ class ApiKey(Spec):
     expires: datetime | None = None
     revoked: datetime | None = None
     secrets: tuple[Secret, ...] = Field(repr=False)
+
+    @field_validator("tenant")
+    @classmethod
+    def _one_folder(cls, value: str) -> str:
+        if not is_tenant(value):
+            raise ValueError(f"a tenant's name is {TENANTS}")
+        return value
 
     def state(self, now: datetime) -> str:
         """`good`, `expired` or `revoked`."""

@@ -65,6 +65,8 @@ def test_rotation_shows_a_new_secret_and_the_old_one_ends(
         (("rotate", "nokey"), "no key of that id"),
         (("create", "--days", "-1"), "--days"),
         (("create", "--tenant", " "), "tenant"),
+        (("create", "--tenant", "../bank"), "letters"),
+        (("create", "--tenant", "open"), "not anyone, feedback, open"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(

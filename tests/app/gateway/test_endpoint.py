@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from transformers import AutoModelForCausalLM
 from app.chat import ChatOptions, chat
 from app.gateway.feedback import FeedbackStore
 from app.gateway.routes import Route
+from app.gateway.semantic.vectors import vectors_of
 from app.gateway.serve import KEPT, get_routes, set_routes, single_route, start_gateway, stop_gateway, wait_ready
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import AddressError, ArtifactError, UnavailableError
@@ -222,6 +224,10 @@ def test_embeddings_with_the_openai_client(served: Served) -> None:
     vectors = served.client.embeddings.create(model="tiny", input=["镇上有桥", "江边", "镇上有桥"]).data
     assert vectors[0].embedding == pytest.approx(vectors[2].embedding, abs=1e-3)
     assert vectors[0].embedding != pytest.approx(vectors[1].embedding, abs=1e-2)
+    ours = vectors_of(["镇上有桥"] * 300, served.url, "tiny")
+    length = sum(number**2 for number in vectors[0].embedding) ** 0.5
+    assert ours.rows[299] == pytest.approx([number / length for number in vectors[0].embedding], abs=1e-3)
+    assert ours.fingerprint == served.models["1"].fingerprint
 
 
 def test_an_encoders_task_is_refused_by_a_decoder(served: Served) -> None:
@@ -274,6 +280,22 @@ def test_strange_connections_harm_nobody(served: Served) -> None:
     until(lambda: engine_stats(served.apps["1"]).running == 0)
     assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
     assert httpx.get(f"{served.url}/readyz", timeout=60).status_code == 200
+
+
+def test_a_grammar_that_would_take_for_ever_is_refused_and_others_are_answered(served: Served) -> None:
+    schema = {"type": "integer", "multipleOf": 99999989}
+    wanted: Any = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    with ThreadPoolExecutor(4) as pool:
+        asked = [
+            pool.submit(served.client.chat.completions.create, model="tiny", messages=QUESTION, response_format=wanted)
+            for _ in range(3)
+        ]
+        assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
+    for each in asked:
+        with pytest.raises(openai.BadRequestError, match="too long or too much memory") as refused:
+            each.result()
+        assert refused.value.param == "response_format"
+    assert served.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
 
 
 def test_many_requests_at_once_all_get_their_own_answer(served: Served) -> None:

@@ -59,6 +59,7 @@ def test_a_chat_answer(endpoint: Endpoint, card: ModelCard) -> None:
         "prompt_tokens": len(asked.token_ids),
         "completion_tokens": tokens,
         "total_tokens": len(asked.token_ids) + tokens,
+        "prompt_tokens_details": {"cached_tokens": 0},
     }
 
 

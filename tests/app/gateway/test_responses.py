@@ -61,6 +61,9 @@ def test_a_whole_answer(endpoint: Endpoint, card: ModelCard) -> None:
     again = endpoint.post(PATH, input="几座桥？", instructions="答", temperature=0, max_output_tokens=9)
     assert again.headers["x-hanlin-cache"] == "hit"
     assert Response.model_validate(again.json()).output_text == "一座。"
+    used, used_again = (each.json()["usage"] for each in (response, again))
+    assert used["input_tokens_details"]["cached_tokens"] == 0
+    assert used_again["input_tokens_details"]["cached_tokens"] == used["input_tokens"]
     assert endpoint.upstream.asked[0].max_new_tokens == 9
     assert response.headers["x-hanlin-revision"] == "7"
 

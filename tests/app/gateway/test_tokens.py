@@ -1,5 +1,7 @@
 """Text to tokens and back, and the log-probabilities of given text."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.gateway.vocabulary import Vocabulary
@@ -29,6 +31,25 @@ def test_tokens_that_are_none_are_refused(endpoint: Endpoint, tokens: object, sa
     response = endpoint.post("/v1/detokenize", tokens=tokens)
     assert (response.status_code, response.json()["error"]["param"]) == (400, "tokens")
     assert says in response.json()["error"]["message"]
+
+
+def test_more_than_the_context_holds_is_refused(endpoint: Endpoint) -> None:
+    assert endpoint.post("/v1/detokenize", tokens=[5] * 128).status_code == 200
+    refused = [
+        endpoint.post("/v1/detokenize", tokens=[5] * 129),
+        endpoint.post("/v1/tokenize", prompt="桥" * 5000),
+        endpoint.post("/v1/tokenize", messages=[{"role": "user", "content": "桥" * 5000}]),
+    ]
+    errors = [each.json()["error"] for each in refused]
+    assert [(each["code"], each["param"]) for each in errors] == [
+        ("context_length_exceeded", param) for param in ("tokens", "prompt", "messages")
+    ]
+
+
+def test_many_tokens_are_shown_beside_the_event_loop(endpoint: Endpoint, card: ModelCard) -> None:
+    endpoint.upstream.card_ = replace(card, capabilities=replace(card.capabilities, max_context=100_000))
+    body = endpoint.post("/v1/tokenize", prompt="a" * 30_000).json()
+    assert (body["count"], set(body["token_strs"])) == (30_000, {"a"})
 
 
 def test_the_score_of_texts(endpoint: Endpoint, card: ModelCard) -> None:

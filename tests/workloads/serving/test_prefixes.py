@@ -22,6 +22,13 @@ def test_the_longest_beginning_decides() -> None:
     assert prefixes.reader((), {"a"}) is None
 
 
+def test_what_all_prompts_begin_with_is_no_reason() -> None:
+    prefixes: Prefixes[str] = Prefixes()
+    prefixes.note((*SYSTEM[:BLOCK], *[1] * 4 * BLOCK), "a")
+    assert prefixes.reader((*SYSTEM[:BLOCK], *[2] * 3 * BLOCK), {"a"}) == "a"
+    assert prefixes.reader((*SYSTEM[:BLOCK], *[2] * 4 * BLOCK), {"a"}) is None, "a fifth of the prompt"
+
+
 def test_beginnings_not_used_are_forgotten_first() -> None:
     prefixes: Prefixes[str] = Prefixes(capacity=2)
     for start in (0, 1000, 0, 2000):

@@ -1,7 +1,7 @@
 """Answers that keep to a grammar: which tokens may come next, by llguidance, for any vocabulary of bytes.
 
 Chosen over xgrammar on a Chinese vocabulary (benchmarks/RESULTS.md, docs/decisions/0022-what-the-torch-engine-keeps.md).
-Not for what a client may send (app/gateway).
+What compiles one and in which bounds is in grammar_rules.py. Not for what a client may send (app/gateway).
 """
 
 import importlib
@@ -15,14 +15,7 @@ from tokenizers import Tokenizer
 
 from cluster.errors import DependencyError, RequestError
 from workloads.serving.engine.base import Grammar, Request
-
-_SPACE = r"( |\n {0,12})?"
-"""Between two signs of JSON: nothing, a space, or a line's beginning. A model that is unsure writes blanks until its tokens are
-spent (seen with one of 2.7M parameters: three of three answers were cut)."""
-
-_LIMITS = {"max_lexer_states": 20_000, "initial_lexer_fuel": 100_000, "step_lexer_fuel": 50_000, "verbose_errors": False}
-"""At most 40 MB and 50 ms of a processor for one answer's worst token, where llguidance allows 500 MB and a second (measured
-with `(a{1000}){1000}`): everybody's step waits for it. An enum of 3,000 words and 150 fields with patterns stay far below."""
+from workloads.serving.engine.grammar_trial import Trials
 
 TOKENIZER = "tokenizer.json"
 _END = "<|end of grammar|>"
@@ -67,7 +60,7 @@ class Grammars:
 
     def __init__(self, folder: Path, vocabulary: int) -> None:
         self._file, self._vocabulary = folder / TOKENIZER, vocabulary
-        self._lock = threading.Lock()
+        self._lock, self._trials = threading.Lock(), Trials()
         self._tokenizer: Any = None
 
     def start(self, request: Request) -> Constraint | None:
@@ -75,13 +68,10 @@ class Grammars:
         it off event loops. Raises RequestError for a grammar that is none, DependencyError without the package."""
         if request.grammar is None:
             return None
-        library = _library()
-        limits = library.LLParserLimits(**_LIMITS)
-        tokenizer = self._tokens(library)
-        rules = _rules(library.LLMatcher, request.grammar)
-        matcher = library.LLMatcher(tokenizer, rules, log_level=0, limits=limits)
-        if matcher.is_error():
-            raise _refusal(request.grammar, matcher.get_error())
+        tokenizer = self._tokens(_library())
+        if reason := self._trials.fault(request.grammar):
+            raise _refusal(request.grammar, reason)
+        matcher = _compiled(request.grammar, tokenizer)
         constraint = Constraint(matcher, tokenizer, request.stop_token_ids)
         if reason := constraint.fault(self._vocabulary):
             raise _refusal(request.grammar, reason)
@@ -118,13 +108,11 @@ def _read_tokenizer(library: Any, file: Path, vocabulary: int) -> Any:
     return library.LLTokenizer(tokenizer.to_str(), n_vocab=max(vocabulary, end + 1), eos_token=end)
 
 
-def _rules(matcher: Any, grammar: Grammar) -> str:
-    """llguidance's own form of a grammar."""
-    if grammar.kind == "regex":
-        return str(matcher.grammar_from_regex(grammar.text))
-    schema = '{"type": "object"}' if grammar.kind == "json_object" else grammar.text
+def _compiled(grammar: Grammar, tokenizer: Any) -> Any:
+    from workloads.serving.engine.grammar_rules import compiled  # needs the package that this one may lack
+
     try:
-        return str(matcher.grammar_from_json_schema(schema, overrides={"whitespace_pattern": _SPACE}))
+        return compiled(grammar.kind, grammar.text, tokenizer)
     except ValueError as error:
         raise _refusal(grammar, str(error)) from error
 

@@ -44,8 +44,21 @@ def test_a_batch_is_its_tenants(card: ModelCard, tmp_path: Path) -> None:
             done = (await client.get(f"/v1/batches/{batch}", headers=shop)).json()
             assert (done["status"], done["request_counts"]["completed"]) == ("completed", 1)
             assert (await client.get(f"/v1/files/{done['output_file_id']}/content", headers=bank)).status_code == 404
+            for name in (sent.json()["id"], done["output_file_id"]):
+                for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
+                    stranger = await client.request(method, f"/v1/files/{name}{path}", headers=bank)
+                    assert stranger.status_code == 404
+                    assert "shop" not in stranger.text
+                assert (await client.get(f"/v1/files/{name}/content", headers=shop)).status_code == 200
+            assert (await client.post(f"/v1/batches/{batch}/cancel", headers=bank)).status_code == 404
+            assert (await client.get(f"/v1/files?after={sent.json()['id']}", headers=bank)).status_code == 400
+            for path in ("/v1/files", "/v1/batches"):
+                assert (await client.get(path, headers=bank)).json()["data"] == []
+                assert len((await client.get(path, headers=shop)).json()["data"]) > 0
             assert (await client.post(CHAT, json=body)).status_code == 401
             assert (await client.post("/v1/feedback", json={"id": "a", "rating": 1}, headers=bank)).status_code == 200
             assert [each.tenant for each in FeedbackStore(keep).read()] == ["bank"]
+            (kept,) = FeedbackStore(keep).read()
+            assert (await client.get(f"/v1/feedback/{kept.id}", headers=shop)).status_code == 404
 
     asyncio.run(run())

@@ -59,7 +59,10 @@ def test_the_second_time_no_replica_is_asked(spelling: Endpoint) -> None:
     assert [text_of(each) for each in found] == ["一座老桥。"] * 4
     assert len(spelling.upstream.asked) == 1
     assert len({each.json()["id"] for each in found}) == 4
-    assert {each.json()["usage"]["total_tokens"] for each in found} == {found[0].json()["usage"]["total_tokens"]}
+    used = [each.json()["usage"] for each in found]
+    assert {each["total_tokens"] for each in used} == {used[0]["total_tokens"]}
+    prompt = used[0]["prompt_tokens"]
+    assert [each["prompt_tokens_details"]["cached_tokens"] for each in used] == [0, prompt, prompt, prompt]
     assert all(each.headers["x-hanlin-revision"] == "7" for each in found)
     metrics = spelling.request("GET", "/metrics").text
     assert 'hanlin_cache_lookups_total{result="hit"} 3.0' in metrics
@@ -74,7 +77,7 @@ def test_streams_and_whole_answers_serve_each_other(spelling: Endpoint) -> None:
     ids = [{json.loads(line[6:])["id"] for line in each.text.split("\n") if "{" in line} for each in found[2:]]
     assert [len(each) for each in ids] == [1, 1]
     assert ids[0] != ids[1]
-    assert '"total_tokens"' in found[3].text
+    assert [f'"cached_tokens":{count}}}' in each.text for count, each in zip((0, 16, 16), (found[0], *found[2:]), strict=True)]
 
 
 def test_what_is_drawn_anew_is_never_kept(spelling: Endpoint) -> None:

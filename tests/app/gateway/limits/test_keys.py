@@ -41,6 +41,13 @@ def test_what_is_kept_does_not_hold_the_secret() -> None:
     assert key.secrets[0].salt != again.secrets[0].salt
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../bank", "a\\b", "a\x00", "open", "feedback", "anyone", "长" * 65])
+def test_a_tenants_name_is_that_of_a_folder_of_its_own(name: str) -> None:
+    with pytest.raises(ValueError, match="a tenant's name is"):
+        new_key(name, SCOPES, NOW, None)
+    assert new_key("上海分公司 2.b@x", SCOPES, NOW, None)[0].tenant == "上海分公司 2.b@x"
+
+
 def test_an_expired_and_a_revoked_key_are_refused_by_name() -> None:
     key, shown = new_key("shop", SCOPES, NOW, NOW + timedelta(days=1))
     ring = KeyRing({key.id: key})

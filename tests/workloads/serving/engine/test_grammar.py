@@ -28,6 +28,7 @@ SCHEMA = {
 }
 BY_SCHEMA = Grammar("json_schema", json.dumps(SCHEMA, ensure_ascii=False))
 DATE = r"(今|明)天是[一-龥]{2,4}节，第[0-9]{1,3}天。"
+CONTRADICTION = json.dumps({"allOf": [{"type": "string", "pattern": f"a.{{{length}}}b"} for length in range(50, 150)]})
 END = frozenset({0})
 WILD = [Sampling(temperature=1.5, seed=seed) for seed in range(8)]
 
@@ -123,6 +124,8 @@ def test_resumed_tokens_are_the_beginning_of_the_answer(engine: Engine) -> None:
         ("regex", "(天", "unclosed group"),
         ("regex", "天(?=气)", "look-around"),
         ("regex", "(a{1000}){1000}", "too many"),
+        ("json_schema", '{"type": "integer", "multipleOf": 999983}', "too long or too much memory"),
+        ("json_schema", CONTRADICTION, "too long or too much memory"),
     ],
 )
 def test_what_is_no_grammar_is_refused_in_a_line(engine: Engine, kind: Any, text: str, reason: str) -> None:
