@@ -21,7 +21,7 @@ from app.gateway.upstream import ServeUpstream
 from cluster.errors import AddressError, UnavailableError
 from cluster.observe import logs
 from cluster.storage import locate
-from workloads.serving.deploy import start_http
+from workloads.serving.deploy import SERVE_LOGGING, start_http
 from workloads.serving.spec import ServingSpec
 
 APP = "gateway"
@@ -35,7 +35,7 @@ class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
     def __init__(self, spec: ServingSpec, store: str = "") -> None:
-        logs.start("stderr")
+        logs.start_among_rays("gateway")
         upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
         self._service = Service(upstream, spec.request_timeout, settings_of(spec))
         self._keep = locate(store) / KEPT if store else None
@@ -86,6 +86,7 @@ def gateway_deployment(body: type[Gateway], spec: ServingSpec) -> Any:
         max_surge_percent=100,
         graceful_shutdown_wait_loop_s=0.2,
         graceful_shutdown_timeout_s=spec.drain_seconds,
+        logging_config=SERVE_LOGGING,
     )
     return deployment
 

@@ -87,7 +87,7 @@ class SteppingEngine(Engine):
 
     # Called from event loops.
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, pause: float = 0.0) -> AsyncGenerator[Chunk, None]:
         self.check(request)
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
@@ -96,10 +96,11 @@ class SteppingEngine(Engine):
         span = start_span("engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine)
         self._commands.put(lambda: self._places.enqueue(request, stream, constraint))
         ended: Finish | None = None
-        sent = 0
+        sent, not_before = 0, 0.0
         try:
             while ended is None:
-                chunk = await stream.next()
+                chunk = await stream.next(not_before)
+                not_before = stream.loop.time() + pause
                 if not sent and chunk.token_ids:
                     span.event("first_token")
                 sent, ended = sent + len(chunk.token_ids), chunk.finish
