@@ -76,6 +76,8 @@ def _against(spec: ServingSpec) -> str:
     """Why HAProxy is not asked for; empty where it is."""
     if spec.entrance == "serve":
         return "serving.entrance says so"
+    if spec.entrance == "auto" and private_folder() is None:
+        return "on a cluster serving.entrance has to be haproxy"  # the loss of a machine was not seen through it
     return "Serve's HAProxy has no TLS" if spec.tls_certificate else ""
 
 

@@ -80,9 +80,9 @@ class ServingSpec(Spec):
     cache: CacheSpec = CacheSpec()
     limits: LimitsSpec = LimitsSpec()
 
-    entrance: Literal["auto", "serve"] = Field(
+    entrance: Literal["auto", "haproxy", "serve"] = Field(
         "auto",
-        description="what takes HTTP; auto: HAProxy where it is there and TLS is not asked for, else Ray Serve's own proxy",
+        description="what takes HTTP: HAProxy where it runs and TLS is not asked for (auto: in a private session), else Ray Serve's proxy",
     )
 
     @model_validator(mode="after")

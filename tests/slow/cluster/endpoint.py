@@ -88,6 +88,7 @@ def serve_tiny(cluster: LocalCluster, tmp_path: Path) -> tuple[ServingSpec, list
         threads=1,
         gateway_replicas=2,
         proxies="every",
+        entrance="haproxy",
         limits=LimitsSpec(require_keys=False),
     )
     model = commit_model(ArtifactStore(str(tmp_path / "store")), write_model(tmp_path / "tiny", 1, 400), "1")

@@ -123,18 +123,18 @@ def test_serve_writes_what_haproxy_takes(private: Path) -> None:
 
 @pytest.mark.usefixtures("on_cluster")
 def test_an_answer_may_take_its_time_while_gateways_change() -> None:
-    variables = entrance_environment(ServingSpec(request_timeout=400.5))
+    variables = entrance_environment(ServingSpec(entrance="haproxy", request_timeout=400.5))
     assert float(variables["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > 400.5
     assert "RAY_SERVE_HAPROXY_BINARY_PATH" not in variables
 
 
 @pytest.mark.usefixtures("on_cluster")
 def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert entrance_environment(ServingSpec(entrance="serve")) == {}
-    assert entrance_environment(ServingSpec(tls_certificate="server.crt", tls_key="server.key")) == {}
+    assert entrance_environment(ServingSpec(entrance="serve")) == entrance_environment(ServingSpec()) == {}
+    assert entrance_environment(ServingSpec(entrance="haproxy", tls_certificate="server.crt", tls_key="server.key")) == {}
     for program in ("", "/no/such/haproxy", "/bin/false"):
         monkeypatch.setattr(entrance, "_haproxy", lambda found=program: found)
-        assert entrance_environment(ServingSpec()) == {}
+        assert entrance_environment(ServingSpec(entrance="haproxy")) == {}
 
 
 @pytest.mark.usefixtures("private")
