@@ -1,7 +1,8 @@
-"""Weights in 8 or 4 bits: the matrices that products multiply by. Activations stay as they are.
+"""Weights in 8 or 4 bits: the matrices that products multiply by.
 
-8 bits: int8 with one scale per output. 4 bits: 16 levels between bounds of every group of neighbouring inputs; the output layer,
-whose errors nothing later can mend, and matrices that do not fall into groups keep 8. Not for whether the result is good enough:
+8 bits: int8 with one scale per output. 4 bits: 16 levels between bounds of every group of neighbouring inputs (OpenVINO then rounds
+activations to 8 bits, 32 at a time); the output layer, whose errors nothing later can mend, and matrices that do not fall into groups
+keep 8. Not for whether the result is good enough:
 that is the parity gate's (workloads/serving/builds/parity.py).
 """
 
@@ -120,5 +121,6 @@ def _nibbles(values: NDArray[np.uint8]) -> Any:
 
     ov, flat = openvino(), values.reshape(-1)
     pairs = np.pad(flat, (0, len(flat) % 2)).reshape(-1, 2)
-    packed = pairs[:, 0] | pairs[:, 1] << 4
-    return ops.constant(ov.Tensor(packed, ov.Shape(values.shape), ov.Type.u4))
+    tensor = ov.Tensor(ov.Type.u4, ov.Shape(values.shape))  # its own memory: one made around an array does not keep that alive
+    tensor.data.reshape(-1)[...] = pairs[:, 0] | pairs[:, 1] << 4
+    return ops.constant(tensor)
