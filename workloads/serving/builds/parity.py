@@ -14,6 +14,9 @@ from workloads.serving.engine.base import Chunk, Engine, Request, Sampling, Toke
 ANSWER_TOKENS = 64
 """Greedy tokens compared per prompt."""
 
+_ALTERNATIVES = 8
+"""The reference's likeliest tokens at each place: a build that chooses none of them is not to be served."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -105,7 +108,7 @@ async def _first_difference(reference: Engine, build: Engine, prompt: Sequence[i
 
 async def _answer(engine: Engine, prompt: Sequence[int]) -> Chunk:
     count = min(ANSWER_TOKENS, engine.capabilities.max_context - len(prompt))
-    request = Request(f"parity-{uuid.uuid4().hex}", tuple(prompt), count, Sampling(temperature=0, logprobs=2))
+    request = Request(f"parity-{uuid.uuid4().hex}", tuple(prompt), count, Sampling(temperature=0, logprobs=_ALTERNATIVES))
     answer = Chunk()
     async for chunk in engine.generate(request):
         answer = answer.then(chunk)
