@@ -111,8 +111,8 @@ def shapes_for(max_context: int) -> tuple[Shape, Shape]:
 
 
 def clients_for(slots: int) -> list[int]:
-    """One, a quarter of the slots, and as many as there are."""
-    return sorted({1, max(1, slots // 4), slots})
+    """One, two (from where on an engine may compute in another way), a quarter of the slots, and as many as there are."""
+    return sorted({1, min(2, slots), max(1, slots // 4), slots})
 
 
 def checked_for(slots: int) -> list[int]:

@@ -23,7 +23,9 @@ def measured(tiny_folder: Path) -> Measured:
 
 def test_every_number_of_clients_and_shape_has_a_speed(measured: Measured) -> None:
     points = measured.costs.points
-    assert [(point.clients, point.shape.prompt) for point in points] == [(1, 32), (6, 32), (1, 95), (6, 95)]
+    assert [(point.clients, point.shape.prompt) for point in points] == [
+        (clients, prompt) for prompt in (32, 95) for clients in (1, 2, 6)
+    ]
     assert all(point.tokens_per_second > 0 and point.first_seconds > 0 and point.token_seconds > 0 for point in points)
     assert [tokens for tokens, seconds in measured.costs.prompts if seconds > 0] == [32, 95]
 
@@ -73,7 +75,7 @@ def test_what_is_asked_fits_the_context() -> None:
 
 
 def test_clients_go_from_one_to_all_slots_and_checks_lie_between() -> None:
-    assert clients_for(32) == [1, 8, 32]
-    assert checked_for(32) == [3, 16]
+    assert clients_for(32) == [1, 2, 8, 32]
+    assert checked_for(32) == [4, 16]
     assert clients_for(1) == [1]
     assert checked_for(1) == []
