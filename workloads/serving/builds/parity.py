@@ -32,9 +32,9 @@ LIMITS = {
     "f32": Limits(0.001, 0.0005, 0.0001),
     "bf16": Limits(0.1, 0.02, 0.002),
     "int8": Limits(0.2, 0.05, 0.005),
-    "int4": Limits(1.0, 0.25, 0.02),
+    "int4": Limits(0.6, 0.12, 0.02),
 }
-"""By weights: several times what sound builds showed (docs/decisions/0023-openvino.md has the figures)."""
+"""By weights: several times what sound builds showed (docs/decisions/0023-openvino.md and 0034-four-bits-and-shared-pages.md have the figures)."""
 
 
 @dataclass(frozen=True)
