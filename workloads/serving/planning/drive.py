@@ -9,13 +9,13 @@ import random
 import statistics
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 
 from workloads.serving.engine.base import Engine, Request, Sampling
 from workloads.serving.planning.costs import Point, Shape
 
-_AS_MOST_DO = {"temperature": 0.8, "top_p": 0.9}
+_AS_MOST_DO = Sampling(temperature=0.8, top_p=0.9)
 
 
 @dataclass
@@ -84,7 +84,7 @@ async def _until(seen: _Seen, answers: int, tasks: list[asyncio.Task[None]]) -> 
 def _request(engine: Engine, shape: Shape, draws: random.Random) -> Request:
     vocabulary = engine.capabilities.vocabulary
     prompt = tuple(draws.randrange(vocabulary) for _ in range(shape.prompt))
-    return Request(uuid.uuid4().hex, prompt, shape.answer, Sampling(**_AS_MOST_DO, seed=draws.randrange(1 << 30)))
+    return Request(uuid.uuid4().hex, prompt, shape.answer, replace(_AS_MOST_DO, seed=draws.randrange(1 << 30)))
 
 
 def _point(seen: _Seen, clients: int, shape: Shape, begun: float, ended: float) -> Point:
