@@ -10,7 +10,7 @@ from cluster.artifacts import ArtifactStore
 from cluster.config import RecipeFile
 from cluster.errors import RecipeError
 from tests.workloads.serving.tiny_model import commit_model
-from workloads.serving.deploy import bind_replica
+from workloads.serving.deploy import bind_replica, settings_for
 from workloads.serving.engine.base import Stats
 from workloads.serving.spec import ServingSpec
 
@@ -40,6 +40,13 @@ def test_between_two_numbers_the_load_decides(store: ArtifactStore, tiny_folder:
     assert scaling.downscale_delay_s == 30
     assert scaling.upscale_delay_s < scaling.look_back_period_s < scaling.downscale_delay_s
     assert found.ray_actor_options["num_cpus"] == 2, "each new copy waits for its own processors"
+
+
+def test_each_copy_has_memory_held_for_it(store: ArtifactStore, tiny_folder: Path) -> None:
+    most = deployed(store, tiny_folder, slots=32).ray_actor_options["memory"]
+    assert most > deployed(store, tiny_folder, slots=1).ray_actor_options["memory"] > 0
+    assert deployed(store, tiny_folder, memory_mb=700).ray_actor_options["memory"] == 700 << 20
+    assert settings_for(ServingSpec(share_weights=True)).share_weights
 
 
 def test_fewer_at_most_than_at_least_is_refused() -> None:

@@ -25,14 +25,14 @@ class Shape:
 @dataclass(frozen=True)
 class Point:
     """`clients` asked one request after the other: answer tokens per second of all together, the means of seconds to the first token
-    and per token after it, and how far parts of the time differ from the mean of it (0.1: by a tenth)."""
+    and per token after it, and how far the speed differed between several times of it (0.1: by a tenth)."""
 
     clients: int
     shape: Shape
     tokens_per_second: float
     first_seconds: float
     token_seconds: float
-    scatter: float
+    scatter: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ import random
 import statistics
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 
 from workloads.serving.engine.base import Engine, Request, Sampling
 from workloads.serving.planning.costs import Point, Shape
 
-_PARTS = 3
-_AS_MOST_DO = {"temperature": 0.8, "top_p": 0.9}
+_AS_MOST_DO = Sampling(temperature=0.8, top_p=0.9)
 
 
 @dataclass
@@ -85,17 +84,10 @@ async def _until(seen: _Seen, answers: int, tasks: list[asyncio.Task[None]]) -> 
 def _request(engine: Engine, shape: Shape, draws: random.Random) -> Request:
     vocabulary = engine.capabilities.vocabulary
     prompt = tuple(draws.randrange(vocabulary) for _ in range(shape.prompt))
-    return Request(uuid.uuid4().hex, prompt, shape.answer, Sampling(**_AS_MOST_DO, seed=draws.randrange(1 << 30)))
+    return Request(uuid.uuid4().hex, prompt, shape.answer, replace(_AS_MOST_DO, seed=draws.randrange(1 << 30)))
 
 
 def _point(seen: _Seen, clients: int, shape: Shape, begun: float, ended: float) -> Point:
-    width = (ended - begun) / _PARTS
-    parts = [0] * _PARTS
-    for moment, count in seen.tokens:
-        if begun <= moment < ended:
-            parts[min(_PARTS - 1, int((moment - begun) / width))] += count
-    speeds = [count / width for count in parts]
-    mean = statistics.fmean(speeds)
+    tokens = sum(count for moment, count in seen.tokens if begun <= moment < ended)
     firsts, between = seen.firsts[clients:], seen.between[clients:]
-    scatter = (max(speeds) - min(speeds)) / 2 / mean
-    return Point(clients, shape, mean, statistics.fmean(firsts), statistics.fmean(between), scatter)
+    return Point(clients, shape, tokens / (ended - begun), statistics.fmean(firsts), statistics.fmean(between))

@@ -13,9 +13,10 @@ import os
 import random
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,14 +26,14 @@ from workloads.serving.builds.choice import BuildRef, load_chosen
 from workloads.serving.engine.base import Capabilities, Engine, EngineSettings
 from workloads.serving.engine.openvino import runtime
 from workloads.serving.memory import token_bytes
-from workloads.serving.planning.costs import Costs, Shape
+from workloads.serving.planning.costs import Costs, Point, Shape
 from workloads.serving.planning.drive import drive, read_prompt
 from workloads.serving.planning.machine import this_machine
 from workloads.serving.planning.measured import Check, Measured, Memory, Way
 
 _ANSWER, _SHORT, _LONG = 64, 32, 512  # tokens, where the model's context holds them
-_SECONDS = 3.0
-_REPEATS = 3
+_SECONDS = 1.0
+_ROUNDS = 3
 _SEED = 0
 
 
@@ -62,7 +63,7 @@ def measure_apart(subject: Subject) -> Measured:
 
 
 def measure(subject: Subject, seconds: float = _SECONDS) -> Measured:
-    """All figures of one engine, loaded here. `seconds` for each number of clients and shape."""
+    """All figures of one engine, loaded here. `seconds` for each number of clients and shape, in each round."""
     import ray.serve  # noqa: F401 - a replica's process has it in memory
 
     busy, bare, begun = os.getloadavg()[0], footprint(), time.perf_counter()
@@ -78,18 +79,28 @@ def measure(subject: Subject, seconds: float = _SECONDS) -> Measured:
 async def _speeds(engine: Engine, seconds: float) -> tuple[Costs, tuple[Check, ...]]:
     draws, slots, (short, long) = random.Random(_SEED), engine.capabilities.slots, shapes_for(engine.capabilities.max_context)
     await drive(engine, min(2, slots), Shape(short.prompt, 4), 0.0, draws)  # what is done once, is done
-    prompts = []
-    for tokens in (short.prompt, long.prompt):
-        times = [await read_prompt(engine, tokens, draws) for _ in range(_REPEATS)]
-        prompts.append((tokens, statistics.median(times)))
-    points = [await drive(engine, each, shape, seconds, draws) for shape in (short, long) for each in clients_for(slots)]
-    costs = Costs(tuple(points), tuple(prompts))
     between = Shape((short.prompt + long.prompt) // 2, short.answer)
-    found = []
-    for clients in checked_for(slots):
-        point = await drive(engine, clients, between, seconds, draws)
-        found.append(Check(point, costs.requests_per_second(clients, between) * between.answer))
+    loads = [(clients, shape) for shape in (short, long) for clients in clients_for(slots)]
+    checks = [(clients, between) for clients in checked_for(slots)]
+    times: dict[int, list[float]] = {short.prompt: [], long.prompt: []}
+    seen: dict[tuple[int, Shape], list[Point]] = {load: [] for load in (*loads, *checks)}
+    for _ in range(_ROUNDS):  # in turns, so that other work on the machine disturbs all alike
+        for tokens, taken in times.items():
+            taken.append(await read_prompt(engine, tokens, draws))
+        for (clients, shape), points in seen.items():
+            points.append(await drive(engine, clients, shape, seconds, draws))
+    prompts = tuple((tokens, statistics.median(taken)) for tokens, taken in times.items())
+    costs = Costs(tuple(middle_of(seen[load]) for load in loads), prompts)
+    found = (Check(middle_of(seen[load]), costs.requests_per_second(*load) * between.answer) for load in checks)
     return costs, tuple(found)
+
+
+def middle_of(points: Sequence[Point]) -> Point:
+    """The point of the middle speed, which says how far the others are from it."""
+    ordered = sorted(points, key=lambda point: point.tokens_per_second)
+    middle = ordered[len(ordered) // 2]
+    spread = (ordered[-1].tokens_per_second - ordered[0].tokens_per_second) / 2
+    return replace(middle, scatter=spread / middle.tokens_per_second)
 
 
 def shapes_for(max_context: int) -> tuple[Shape, Shape]:
@@ -100,8 +111,8 @@ def shapes_for(max_context: int) -> tuple[Shape, Shape]:
 
 
 def clients_for(slots: int) -> list[int]:
-    """One, a quarter of the slots, and as many as there are."""
-    return sorted({1, max(1, slots // 4), slots})
+    """One, two (from where on an engine may compute in another way), a quarter of the slots, and as many as there are."""
+    return sorted({1, min(2, slots), max(1, slots // 4), slots})
 
 
 def checked_for(slots: int) -> list[int]:

@@ -100,9 +100,11 @@ class Measured:
             costs=Costs(tuple(map(_point, costs["points"])), tuple((each[0], each[1]) for each in costs["prompts"])),
             checks=tuple(Check(_point(each["seen"]), each["foretold"]) for each in raw.pop("checks")),
             memory=Memory(
-                *(Footprint(**memory.pop(name)) for name in ("bare", "loaded", "used")),
-                cached_tokens=memory.pop("cached_tokens"),
-                token_bytes=memory.pop("token_bytes"),
+                Footprint(**memory["bare"]),
+                Footprint(**memory["loaded"]),
+                Footprint(**memory["used"]),
+                memory["cached_tokens"],
+                memory["token_bytes"],
             ),
             **raw,
         )

@@ -10,8 +10,8 @@ from cluster.artifacts import ArtifactStore
 from cluster.errors import StorageError
 from tests.workloads.serving.tiny_model import commit_model
 from workloads.serving.engine.base import EngineSettings
-from workloads.serving.planning.costs import Shape
-from workloads.serving.planning.measure import Subject, checked_for, clients_for, measure, shapes_for
+from workloads.serving.planning.costs import Point, Shape
+from workloads.serving.planning.measure import Subject, checked_for, clients_for, measure, middle_of, shapes_for
 from workloads.serving.planning.measured import Measured, keep, kept
 
 
@@ -23,7 +23,9 @@ def measured(tiny_folder: Path) -> Measured:
 
 def test_every_number_of_clients_and_shape_has_a_speed(measured: Measured) -> None:
     points = measured.costs.points
-    assert [(point.clients, point.shape.prompt) for point in points] == [(1, 32), (6, 32), (1, 95), (6, 95)] or points
+    assert [(point.clients, point.shape.prompt) for point in points] == [
+        (clients, prompt) for prompt in (32, 95) for clients in (1, 2, 6)
+    ]
     assert all(point.tokens_per_second > 0 and point.first_seconds > 0 and point.token_seconds > 0 for point in points)
     assert [tokens for tokens, seconds in measured.costs.prompts if seconds > 0] == [32, 95]
 
@@ -40,6 +42,11 @@ def test_the_cache_grows_from_what_was_seen_by_what_a_token_takes(measured: Meas
     assert memory.with_cache_of(0) == memory.used
     more = memory.with_cache_of(memory.cached_tokens + 1000)
     assert more.own - memory.used.own == 1000 * memory.token_bytes
+
+
+def test_of_several_times_the_middle_one_counts_and_tells_how_far_they_differ() -> None:
+    points = [Point(1, Shape(2, 2), speed, 0.1, 0.1) for speed in (90.0, 400.0, 100.0)]
+    assert middle_of(points) == Point(1, Shape(2, 2), 100.0, 0.1, 0.1, scatter=1.55)
 
 
 def test_it_is_kept_beside_the_model_and_replaced(measured: Measured, tiny_folder: Path, tmp_path: Path) -> None:
@@ -68,7 +75,7 @@ def test_what_is_asked_fits_the_context() -> None:
 
 
 def test_clients_go_from_one_to_all_slots_and_checks_lie_between() -> None:
-    assert clients_for(32) == [1, 8, 32]
-    assert checked_for(32) == [3, 16]
+    assert clients_for(32) == [1, 2, 8, 32]
+    assert checked_for(32) == [4, 16]
     assert clients_for(1) == [1]
     assert checked_for(1) == []

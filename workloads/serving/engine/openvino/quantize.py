@@ -1,7 +1,8 @@
-"""Weights in 8 or 4 bits: the matrices that products multiply by. Activations stay as they are.
+"""Weights in 8 or 4 bits: the matrices that products multiply by.
 
-8 bits: int8 with one scale per output. 4 bits: 16 levels between bounds of every group of neighbouring inputs; the output layer,
-whose errors nothing later can mend, and matrices that do not fall into groups keep 8. Not for whether the result is good enough:
+8 bits: int8 with one scale per output. 4 bits: 16 levels between bounds of every group of neighbouring inputs (OpenVINO then rounds
+activations to 8 bits, 32 at a time); the output layer, whose errors nothing later can mend, and matrices that do not fall into groups
+keep 8. Not for whether the result is good enough:
 that is the parity gate's (workloads/serving/builds/parity.py).
 """
 
@@ -19,9 +20,6 @@ GROUP = 64
 """Inputs that share bounds: 4.4 bits a weight with scale and zero. What finer and coarser groups give: decision 34."""
 
 _LEVELS = 15
-_NARROWER = (1.0, 0.95, 0.9, 0.85, 0.8)
-"""Shares of a group's range tried as its bounds: what is cut off at the ends may be less than what the rest gains."""
-
 _SMALLEST = 4096
 """Numbers in a matrix below which nothing is gained."""
 
@@ -58,29 +56,13 @@ class Groups:
 
 
 def grouped(matrix: Floats) -> Groups:
-    """The nearest of `_NARROWER` bounds for every group, by the sum of squared errors."""
+    """Levels between the least and the greatest of every group, and zero, which is always one of them."""
     parts = matrix.reshape(len(matrix), -1, GROUP)
-    best = _between(parts, 1.0)
-    error = _error(parts, best)
-    for share in _NARROWER[1:]:
-        found = _between(parts, share)
-        other = _error(parts, found)
-        better = other < error
-        best = Groups(*(np.where(better, getattr(found, name), getattr(best, name)) for name in ("levels", "zeros", "scales")))
-        error = np.where(better, other, error)
-    return best
-
-
-def _between(parts: Floats, share: float) -> Groups:
-    low, high = np.minimum(parts.min(-1, keepdims=True), 0) * share, np.maximum(parts.max(-1, keepdims=True), 0) * share
+    low, high = np.minimum(parts.min(-1, keepdims=True), 0), np.maximum(parts.max(-1, keepdims=True), 0)
     scales = np.maximum((high - low) / _LEVELS, _TINY).astype(np.float32)
     zeros = np.rint(-low / scales)
     levels = np.clip(np.rint(parts / scales) + zeros, 0, _LEVELS)
     return Groups(levels.astype(np.uint8), zeros.astype(np.uint8), scales)
-
-
-def _error(parts: Floats, groups: Groups) -> Floats:
-    return np.square(parts - groups.restored()).sum(-1, keepdims=True)
 
 
 def _quantize(product: Any, into: Callable[[Floats], Any]) -> bool:
@@ -120,5 +102,6 @@ def _nibbles(values: NDArray[np.uint8]) -> Any:
 
     ov, flat = openvino(), values.reshape(-1)
     pairs = np.pad(flat, (0, len(flat) % 2)).reshape(-1, 2)
-    packed = pairs[:, 0] | pairs[:, 1] << 4
-    return ops.constant(ov.Tensor(packed, ov.Shape(values.shape), ov.Type.u4))
+    tensor = ov.Tensor(ov.Type.u4, ov.Shape(values.shape))  # its own memory: one made around an array does not keep that alive
+    tensor.data.reshape(-1)[...] = pairs[:, 0] | pairs[:, 1] << 4
+    return ops.constant(tensor)

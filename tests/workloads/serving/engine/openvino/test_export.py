@@ -12,7 +12,7 @@ from tests.workloads.serving.tiny_model import write_model
 from workloads.serving.engine.openvino import quantize
 from workloads.serving.engine.openvino.description import GRAPH, Description, read_description
 from workloads.serving.engine.openvino.export import export_model
-from workloads.serving.engine.openvino.quantize import GROUP, _between, _nibbles, grouped, rounded
+from workloads.serving.engine.openvino.quantize import GROUP, _nibbles, grouped, rounded
 from workloads.serving.engine.openvino.runtime import openvino
 
 
@@ -53,13 +53,6 @@ def test_four_bits_are_kept_to_within_half_a_level() -> None:
     assert np.sqrt(np.square(error[1, 1:]).mean()) < 0.1 * 5.0
     assert np.sqrt(np.square(error[0]).mean()) < 0.1 * 0.01
     assert (error[2] == 0).all()
-
-
-def test_bounds_are_drawn_in_where_that_is_nearer() -> None:
-    matrix = np.random.default_rng(1).standard_t(4, (8, 8 * GROUP)).astype(np.float32)
-    parts = matrix.reshape(8, 8, GROUP)
-    whole = np.square(_between(parts, 1.0).restored() - parts).sum()
-    assert np.square(grouped(matrix).restored() - parts).sum() < whole
 
 
 def test_nibbles_come_back_in_their_order() -> None:
