@@ -18,7 +18,7 @@ from cluster.observe.progress import Reporter
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 120.0
 _WARM = 6
-RELEASE: dict[str, object] = {"steps": [0.05, 0.25, 0.5, 1.0], "hold_seconds": 8, "least_samples": 12, "shadow": 0.2}
+RELEASE: dict[str, object] = {"steps": [0.1, 0.25, 0.5, 1.0], "hold_seconds": 8, "least_samples": 12, "shadow": 0.2}
 """A day of minutes has steps of seconds. What is judged, and how sure, is as by default."""
 
 

@@ -23,7 +23,12 @@ _SPACE = r"( |\n {0,12})?"
 """Between two signs of JSON: nothing, a space, or a line's beginning. A model that is unsure writes blanks until its tokens are
 spent (seen with one of 2.7M parameters: three of three answers were cut)."""
 
-_LIMITS = {"max_lexer_states": 20_000, "initial_lexer_fuel": 100_000, "step_lexer_fuel": 50_000, "verbose_errors": False}
+_LIMITS: dict[str, Any] = {
+    "max_lexer_states": 20_000,
+    "initial_lexer_fuel": 100_000,
+    "step_lexer_fuel": 50_000,
+    "verbose_errors": False,
+}
 """At most 40 MB and 50 ms of a processor for one answer's worst token, where llguidance allows 500 MB and a second (measured
 with `(a{1000}){1000}`): everybody's step waits for it. An enum of 3,000 words and 150 fields with patterns stay far below."""
 
