@@ -4,7 +4,22 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from app.commands import artifacts, cluster, corpus, endpoint, keys, models, plan, project, recovery, release, run, status, tune
+from app.commands import (
+    adapters,
+    artifacts,
+    cluster,
+    corpus,
+    endpoint,
+    keys,
+    models,
+    plan,
+    project,
+    recovery,
+    release,
+    run,
+    status,
+    tune,
+)
 from cluster.entry import exit_status
 
 Command = Callable[[argparse.Namespace], None]
@@ -24,7 +39,22 @@ def build_parser() -> argparse.ArgumentParser:
         prog="hanlin", description="From a company's own Chinese text to its own served language model."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for group in (project, run, status, plan, tune, corpus, artifacts, models, release, endpoint, keys, cluster, recovery):
+    for group in (
+        project,
+        run,
+        status,
+        plan,
+        tune,
+        corpus,
+        artifacts,
+        models,
+        adapters,
+        release,
+        endpoint,
+        keys,
+        cluster,
+        recovery,
+    ):
         group.add_verbs(verbs)
     return parser
 

@@ -12,12 +12,14 @@ from workloads.serving.spec import ServingSpec
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """`keys` is the URI of the API keys, empty where requests need none; `gateways` is how many share the limits."""
+    """`keys` is the URI of the API keys, empty where requests need none; `gateways` is how many share the limits; `adapters` the
+    URI of the list of adapters, empty where there are none."""
 
     cache: CacheSpec = field(default_factory=CacheSpec)
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     keys: str = ""
     gateways: int = 1
+    adapters: str = ""
 
 
 def settings_of(spec: ServingSpec) -> GatewaySettings:

@@ -27,6 +27,7 @@ VERBS = {
     "submit": {"recipe", "--set", "--address", "--no-wait"},
     "artifacts": {"list", "show", "verify", "gc"},
     "models": {"list", "show", "promote", "rollback", "audit"},
+    "adapters": {"add", "list", "remove"},
     "release": {"start", "status", "promote", "abort", "rollback"},
     "serve": {"recipe", "--set", "--address", "--cpus", "--revision"},
     "keys": {"create", "list", "revoke", "rotate"},
@@ -85,6 +86,13 @@ def test_keys_keep_their_arguments() -> None:
     assert {"recipe", "--set"} <= _words(actions["list"])
     assert {"recipe", "--set", "key"} <= _words(actions["revoke"])
     assert {"recipe", "--set", "key", "--grace-hours"} <= _words(actions["rotate"])
+
+
+def test_adapters_keep_their_arguments() -> None:
+    actions = _choices(verbs()["adapters"])
+    assert {"recipe", "--set", "name", "folder", "--revision"} <= _words(actions["add"])
+    assert {"recipe", "--set"} <= _words(actions["list"])
+    assert {"recipe", "--set", "name"} <= _words(actions["remove"])
 
 
 def test_release_keeps_its_arguments() -> None:

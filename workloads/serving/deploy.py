@@ -133,6 +133,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         prefix_mb=spec.prefix_mb,
         guess_tokens=spec.guess_tokens,
         weights="int8" if spec.weights == "int8" else "f32",
+        adapter_mb=spec.adapter_mb,
     )
     return deployment.bind(model.uri, model.manifest.to_json(), revision, spec.engine, settings, build_for(spec, model))
 

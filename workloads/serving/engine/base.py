@@ -40,6 +40,16 @@ class Grammar:
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A fine-tuning of the model by low-rank changes (LoRA, Hu et al. 2021): its `name`, for people; `content`, the hash of its
+    bytes, by which adapters are told apart; `uri`, its artifact."""
+
+    name: str
+    content: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again; a grammar
     counts them as the answer's beginning.
@@ -59,6 +69,7 @@ class Request:
     origin: str = ""
     traceparent: str = ""
     grammar: Grammar | None = None
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, and whether
-    it holds answers to a grammar."""
+    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, whether it
+    holds answers to a grammar, and whether it takes adapters."""
 
     engine: str
     max_context: int
@@ -104,6 +115,7 @@ class Capabilities:
     device: str
     parameters: int
     grammars: bool = False
+    adapters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,7 @@ class EngineSettings:
     default); `device` is `auto`, `cpu` or `cuda`; `prefill_tokens` bounds the prompt tokens of one step, `prefix_mb` the
     megabytes (2^20 bytes) of what was read before and is kept for prompts that begin alike (0: none is kept); `weights` `int8`
     takes less memory and time on a processor, at some loss of quality; `guess_tokens` are guessed at once, at most, of an answer
-    that runs alone (0: none)."""
+    that runs alone (0: none); `adapter_mb` the megabytes of adapters that are held (0: none are taken)."""
 
     slots: int = 32
     max_context: int = 0
@@ -157,6 +169,7 @@ class EngineSettings:
     prefix_mb: int = 64
     weights: Weights = "f32"
     guess_tokens: int = 0
+    adapter_mb: int = 0
 
 
 class Engine(ABC):
@@ -236,6 +249,13 @@ class Engine(ABC):
                 "requests without one",
                 "serve this model with the engine torch",
                 param="response_format",
+            )
+        if request.adapter and not self.capabilities.adapters:
+            raise RequestError(
+                f"the adapter {request.adapter.name}, and the engine {self.capabilities.engine} takes none here",
+                "the model without an adapter",
+                "serve it with serving.engine torch and serving.adapter_mb",
+                param="model",
             )
         tokens = request.token_ids + request.resume_tokens
         if min(tokens) < 0 or max(tokens) >= self.capabilities.vocabulary:

@@ -6,7 +6,7 @@ For a small model the time of a step is the number of operations and the reading
 decoder.py's `HubDecoder`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
 from safetensors import safe_open
 from torch import Tensor
 
+from workloads.serving.engine.adapters.files import LowRank
+from workloads.serving.engine.adapters.fused_sites import JoinedLayers, in_sites
+from workloads.serving.engine.adapters.mixture import Loaded, Site
 from workloads.serving.engine.base import Weights
 from workloads.serving.engine.cache import Cache, Window
 from workloads.serving.engine.int8 import quantized
@@ -43,13 +46,15 @@ def can_fuse(config: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Layer:
-    """One block; the norms before attention and before the MLP are folded into the weights that follow them."""
+    """One block; the norms before attention and before the MLP are folded into the weights that follow them, and kept for
+    adapters, which are folded as well."""
 
     qkv: Linear
     qk_norm: Tensor
     out: Linear
     gate_up: Linear
     down: Linear
+    norms: tuple[Tensor, Tensor]
 
 
 class FusedDecoder:
@@ -80,12 +85,30 @@ class FusedDecoder:
         def get(name: str) -> Tensor:
             return weights[f"{at}{name}.weight"]
 
-        qkv = torch.cat([get(f"self_attn.{name}_proj") for name in "qkv"]) * get("input_layernorm")
-        gate_up = torch.cat([get("mlp.gate_proj"), get("mlp.up_proj")]) * get("post_attention_layernorm")
+        before = get("input_layernorm").clone(), get("post_attention_layernorm").clone()
+        qkv = torch.cat([get(f"self_attn.{name}_proj") for name in "qkv"]) * before[0]
+        gate_up = torch.cat([get("mlp.gate_proj"), get("mlp.up_proj")]) * before[1]
         norms = [get("self_attn.q_norm").expand(self._heads, -1), get("self_attn.k_norm").expand(self._kv_heads, -1)]
-        return _Layer(
-            linear(qkv), torch.cat(norms), linear(get("self_attn.o_proj")), linear(gate_up), linear(get("mlp.down_proj"))
-        )
+        out, down = linear(get("self_attn.o_proj")), linear(get("mlp.down_proj"))
+        return _Layer(linear(qkv), torch.cat(norms), out, linear(gate_up), down, before)
+
+    def adapt(self, layers: Mapping[str, LowRank]) -> Loaded:
+        """An adapter in this decoder's form. Raises UnfitAdapterError for layers that it has not."""
+        sites = {site: joined for index in range(len(self._layers)) for site, joined in self._sites(index).items()}
+        return in_sites(sites, layers, self.device, self.dtype)
+
+    def _sites(self, index: int) -> dict[Site, JoinedLayers]:
+        """What adapters may change in a block."""
+        at, hidden, width = f"model.layers.{index}.", self._embedding.shape[1], self._heads * self._size
+        attention, keys, middle = f"{at}self_attn.", self._kv_heads * self._size, self._middle
+        before, after = self._layers[index].norms
+        qkv = {f"{attention}q_proj": width, f"{attention}k_proj": keys, f"{attention}v_proj": keys}
+        return {
+            (index, "qkv"): JoinedLayers(qkv, before),
+            (index, "out"): JoinedLayers({f"{attention}o_proj": hidden}),
+            (index, "gate_up"): JoinedLayers({f"{at}mlp.gate_proj": middle, f"{at}mlp.up_proj": middle}, after),
+            (index, "down"): JoinedLayers({f"{at}mlp.down_proj": hidden}),
+        }
 
     def _rotations(self, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines [max_context, 1, head size] of rotary position embedding (Su et al. 2021)."""
@@ -113,9 +136,11 @@ class FusedDecoder:
         cos, sin = self._cos[flat], self._sin[flat]
         mask = window.mask if width == 1 else window.mask.repeat(1, 1, self._heads // self._kv_heads, 1)
         for index, layer in enumerate(self._layers):
-            x = x + layer.out(self._attend(index, layer, self._norm(x), cos, sin, mask, cache, window))
-            gate_up = layer.gate_up(self._norm(x))
-            x = x + layer.down(F.silu(gate_up[:, : self._middle]).mul_(gate_up[:, self._middle :]))
+            found = self._attend(index, layer, self._norm(x), cos, sin, mask, cache, window)
+            x = x + _adapted(layer.out, found, window, (index, "out"))
+            gate_up = _adapted(layer.gate_up, self._norm(x), window, (index, "gate_up"))
+            between = F.silu(gate_up[:, : self._middle]).mul_(gate_up[:, self._middle :])
+            x = x + _adapted(layer.down, between, window, (index, "down"))
         return x
 
     def _attend(
@@ -125,7 +150,7 @@ class FusedDecoder:
         were further tokens, so keys and values are never repeated."""
         heads, kv_heads, size, rows = self._heads, self._kv_heads, self._size, window.rows
         group = heads // kv_heads
-        mixed = layer.qkv(x).view(x.shape[0], heads + 2 * kv_heads, size)
+        mixed = _adapted(layer.qkv, x, window, (index, "qkv")).view(x.shape[0], heads + 2 * kv_heads, size)
         turned = mixed[:, : heads + kv_heads]
         turned = self._norm(turned) * layer.qk_norm
         turned = torch.addcmul(turned * cos, turned.roll(size // 2, -1), sin)
@@ -144,6 +169,14 @@ class FusedDecoder:
             return x * x.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()
         wide = x.float()
         return (wide * wide.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()).to(x.dtype)
+
+
+def _adapted(linear: Linear, x: Tensor, window: Window, site: Site) -> Tensor:
+    """A product, and what the adapters of the window's rows change of it."""
+    y = linear(x)
+    if window.adapted is not None:
+        window.adapted.add(site, x, y)
+    return y
 
 
 def _attend_once(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
