@@ -22,12 +22,7 @@ from workloads.serving.engine.adapters.mixture import Loaded, Site
 from workloads.serving.engine.base import Weights
 from workloads.serving.engine.cache import Cache, Window
 from workloads.serving.engine.int8 import quantized
-
-_PACK_BELOW = 300_000_000
-"""Parameters up to which weights are kept twice, packed for many rows and transposed for one: faster by a third to a half
-at either end (measured on AVX2), at twice the memory."""
-
-Linear = Callable[[Tensor], Tensor]
+from workloads.serving.engine.packing import PACK_BELOW, Linear, packed, plain
 
 
 def can_fuse(config: dict[str, Any]) -> bool:
@@ -69,9 +64,9 @@ class FusedDecoder:
         self._middle, self._eps = int(config["intermediate_size"]), float(config["rms_norm_eps"])
         weights = _read_weights(folder, device, self.dtype)
         self.parameters = sum(weight.numel() for weight in weights.values())
-        linear = _plain
-        if device.type == "cpu" and self.parameters < _PACK_BELOW:
-            linear = _packed
+        linear = plain
+        if device.type == "cpu" and self.parameters < PACK_BELOW:
+            linear = packed
         if precision == "int8":
             linear = quantized
         self._embedding = weights["model.embed_tokens.weight"].clone()  # a tensor of the file keeps all of it in memory
@@ -194,25 +189,3 @@ def _read_weights(folder: Path, device: torch.device, dtype: torch.dtype) -> dic
         with safe_open(file, framework="pt", device=str(device)) as opened:
             weights |= {name: opened.get_tensor(name).to(dtype) for name in opened.keys()}  # noqa: SIM118 - no mapping
     return weights
-
-
-def _plain(weight: Tensor) -> Linear:
-    return lambda x: F.linear(x, weight)
-
-
-def _packed(weight: Tensor) -> Linear:
-    """Weights in oneDNN's own layout for several rows, transposed for one row."""
-    narrow = weight.t().contiguous()
-    try:
-        wide = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 8)
-        multiply = torch.ops.mkldnn._linear_pointwise
-        multiply(weight.new_zeros(2, weight.shape[1]), wide, None, "none", [], "")
-    except (AttributeError, RuntimeError):  # a build without oneDNN
-        return _plain(weight)
-
-    def run(x: Tensor) -> Tensor:
-        if x.shape[0] == 1:
-            return x @ narrow
-        return multiply(x, wide, None, "none", [], "")  # type: ignore[no-any-return]
-
-    return run

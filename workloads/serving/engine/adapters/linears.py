@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.serving.engine.adapters.files import LowRank
-from workloads.serving.engine.adapters.mixture import Adapted, Change, Loaded
+from workloads.serving.engine.adapters.mixture import Adapted, Change, Loaded, Site
 from workloads.serving.engine.adapters.unfit import UnfitAdapterError
 from workloads.serving.engine.int8 import QuantizedLinear
 
@@ -27,7 +27,9 @@ class AdaptableLinears:
         """An adapter in the model's form. Raises UnfitAdapterError for what is no linear layer."""
         for name in layers:
             self._open(name)
-        changes = {name: Change(each.down.to(device, dtype), (each.up.to(device, dtype),)) for name, each in layers.items()}
+        changes: dict[Site, Change] = {
+            name: Change(each.down.to(device, dtype), (each.up.to(device, dtype),)) for name, each in layers.items()
+        }
         return Loaded(changes)
 
     def _open(self, name: str) -> None:

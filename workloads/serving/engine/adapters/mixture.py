@@ -27,7 +27,8 @@ class Change:
 
     def downs(self) -> tuple[Tensor, ...]:
         """`down` by layer."""
-        return self.down.split([len(up) for up in self.ups])
+        parts: tuple[Tensor, ...] = torch.split(self.down, [len(up) for up in self.ups])  # type: ignore[no-untyped-call]
+        return parts
 
 
 @dataclass(frozen=True, eq=False)
