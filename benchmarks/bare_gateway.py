@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 
@@ -37,7 +38,7 @@ class LocalUpstream:
     def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         if not self._engine.alive:
             raise UnavailableError("the engine has ended")
-        return self._engine.generate(request)
+        return self._engine.generate(request, pause)
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def main(port: int, slots: int, keys: str) -> None:
         (model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", encoding="utf-8")
         engine = load_engine("torch", model, EngineSettings(slots=slots, threads=1))
         card = read_card(model, "1", "0" * 20, 0, engine.capabilities)
-        service = Service(LocalUpstream(engine, card), 300, GatewaySettings(keys=keys))
+        service = Service(cast(Any, LocalUpstream(engine, card)), 300, GatewaySettings(keys=keys))
         service.models.set_table({"bench": (Route("1", "model-1"),)})
         print(json.dumps({"pid": os.getpid(), "port": port}), flush=True)
         uvicorn.run(create_app(service), port=port, log_level="error", access_log=False)

@@ -7,17 +7,13 @@ machine are given. head: constants measured on a real head of a local cluster (c
 """
 
 import argparse
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
-
-from simulated.cloud import Ask, Demand  # noqa: E402
-from simulated.head import measure_head, model_of  # noqa: E402
-from simulated.rounds import OURS, WIDE, Course, Settings, scale_up  # noqa: E402
+from benchmarks.simulated.cloud import Ask, Demand
+from benchmarks.simulated.head import measure_head, model_of
+from benchmarks.simulated.rounds import OURS, WIDE, Course, Settings, scale_up
 
 ASKS: tuple[Ask, ...] = ("tasks", "shapes", "gang", "spread", "bundle")
 _CPUS = 16

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +21,12 @@ from pathlib import Path
 
 import psutil
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
-
-from sharing.clients import Clients  # noqa: E402
-from sharing.cluster import CPUS, MODEL, Workshop, one_machine, served  # noqa: E402
-from sharing.play import Course, Phase, Plan, Play  # noqa: E402
-
-from cluster.errors import Interrupted  # noqa: E402
-from cluster.observe.progress import open_reporter  # noqa: E402
-from workloads.corpus.demo import demo_prompts  # noqa: E402
-from workloads.training.metrics import goodput  # noqa: E402
+from benchmarks.sharing.clients import Clients
+from benchmarks.sharing.cluster import CPUS, MODEL, Workshop, one_machine, served
+from benchmarks.sharing.play import Course, Phase, Plan, Play
+from cluster.errors import Interrupted
+from cluster.observe.progress import open_reporter
+from workloads.corpus.demo import demo_prompts
 
 _COLUMNS = (
     "phase",
@@ -50,7 +45,8 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Day:
-    """What was seen of it. `goodput`: share of the seconds since the training began that went into steps that stand."""
+    """What was seen of it. `goodput`: share of the seconds since the training began, its waiting for room
+    among them, that went into steps that stand."""
 
     phases: list[Phase]
     goodput: float
@@ -108,7 +104,7 @@ def play_day(folder: Path, phases: list[Plan]) -> Day:
         elapsed = time.monotonic() - begun
         playing.result()
     after = workshop.trained()
-    return Day(play.phases, goodput(after.seconds, before.seconds, elapsed), after.step, after.tokens)
+    return Day(play.phases, (after.seconds - before.seconds) / elapsed, after.step, after.tokens)
 
 
 def play_then_stop(play: Play, phases: list[Plan], course: Course) -> None:

@@ -74,7 +74,7 @@ def report(folder: Path) -> dict[str, object]:
     links = compare(pairs, rows, pa.array([texts[row] for row in rows.tolist()], pa.large_string()), spec.split_threshold)
     verified = time.process_time()
     near = links[links["value"] >= spec.threshold]
-    kinds: dict[Pair, str] = {}
+    kinds: dict[tuple[int, int], str] = {}
     for name, other in (("pairs_all_j040", "unplanned"), ("pairs_known", "")):
         for each in rows_of(folder / f"{name}.jsonl.gz"):
             ends = sorted((place[each["a"]], place[each["b"]]))

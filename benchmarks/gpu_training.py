@@ -84,7 +84,7 @@ def measure(size: str, options: argparse.Namespace) -> Figures:
     )
     precision = choose_precision(spec.precision, device)
     model = build_decoder(decoder_config(model_spec, vocabulary, options.length), seed=0)
-    model.to(device)
+    model.to(device)  # type: ignore[arg-type]
     step, optimizer = prepare(model, spec, Alone(), precision)
     create_state(model, optimizer)
     model.train()

@@ -12,6 +12,7 @@ import random
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
@@ -57,7 +58,7 @@ def teach(texts: list[str], minutes: float, seed: int = 1) -> tuple[BertModel, P
     torch.set_num_threads(1)  # two threads that wait for each other on a busy machine are ten times slower
     torch.manual_seed(seed)
     rng, tokenizer = random.Random(seed), tokenizer_of(texts)
-    shape = {"hidden_size": 96, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 192}
+    shape: dict[str, Any] = {"hidden_size": 96, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 192}
     model = BertModel(BertConfig(vocab_size=len(tokenizer), max_position_embeddings=512, **shape), add_pooling_layer=False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     model.train()

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from serving import random_prompts, write_model
 
+from benchmarks.serving import random_prompts, write_model
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
 from workloads.serving.adapters import adapter_artifact

@@ -2,7 +2,7 @@
 
     python benchmarks/serving_http.py [--rounds 3] [--new-tokens 128] [--threads 1] [--entrances serve auto]
 
-A Qwen3 of 5.0 million parameters with random weights. For every entrance (serving.entrance) in a session of its own: requests per
+A Qwen3 of 5.0 million parameters with random weights; no answers are kept. For every entrance (serving.entrance) in a session of its own: requests per
 second of a page that does nothing; at 1, 8 and 32 clients the tokens per second of the engine in this process and of the endpoint,
 and the time to the first token. The load generator is on the same machine. `us/token` is processor time, which other work on the
 machine does not change: of gateway, entrance and replica together, and of the load generator.
@@ -12,9 +12,9 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,19 +24,25 @@ from typing import Any, cast
 import aiohttp
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
-
 from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_ready
-from cluster.artifacts import ArtifactStore
+from benchmarks.serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
+from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
+from cluster.observe.progress import SilentReporter
 from cluster.session import session
+from cluster.stage import StageContext
+from workloads.serving.builds.stage import build_engine
 from workloads.serving.deploy import deploy_revision, free_port, stop_serving
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings, Request, Sampling
+from workloads.serving.gateway_spec import CacheSpec
 from workloads.serving.spec import ServingSpec
 
+Prompts = list[tuple[int, ...]]
+
 NO_OP_CLIENTS, NO_OP_SECONDS = 16, 4.0
+REQUESTS = 4
+"""Of each client in a round, one after the other: an endpoint's work on one overlaps with the engine's on others."""
 
 
 @dataclass
@@ -66,17 +72,26 @@ def main() -> None:
         folder = write_model(Path(temporary) / "model")
         for entrance in options.entrances:
             store = ArtifactStore(str(Path(temporary) / entrance))
-            spec = ServingSpec(port=free_port(), threads=options.threads, entrance=entrance, engine=options.engine)
-            with session(cpus=2), endpoint(folder, store, spec) as url:
-                print(f"entrance {entrance}: {asyncio.run(no_op(url)):.0f} no-ops/s at {NO_OP_CLIENTS} clients")
-                compare(url, folder, spec, options.rounds, options.new_tokens)
+            spec = ServingSpec(
+                port=free_port(),
+                threads=options.threads,
+                entrance=entrance,
+                engine=options.engine,
+                cache=CacheSpec(megabytes=0),
+            )
+            with store.draft(Work("model", {}, {}, 1, name="bench")) as draft:
+                draft.upload(folder)
+            model = store.open("model", "bench")
+            with session(cpus=2):
+                build = build_engine(spec, model, None, StageContext("bench", store, SilentReporter()))
+                with endpoint(model, spec) as url:
+                    print(f"entrance {entrance}: {asyncio.run(no_op(url)):.0f} no-ops/s at {NO_OP_CLIENTS} clients")
+                    compare(url, (build or model).local_folder(), spec, options.rounds, options.new_tokens)
 
 
 @contextmanager
-def endpoint(folder: Path, store: ArtifactStore, spec: ServingSpec) -> Iterator[str]:
-    with store.draft(Work("model", {}, {}, 1, name="bench")) as draft:
-        draft.upload(folder)
-    url = start_gateway(spec, single_route("bench", "1", deploy_revision(spec, store.open("model", "bench"), "1")))
+def endpoint(model: Artifact, spec: ServingSpec) -> Iterator[str]:
+    url = start_gateway(spec, single_route("bench", "1", deploy_revision(spec, model, "1")))
     wait_ready(url)
     try:
         yield url
@@ -111,7 +126,7 @@ def compare(url: str, folder: Path, spec: ServingSpec, rounds: int, new_tokens: 
         for clients in CLIENTS:
             ways = ways_of(engine, url, clients, new_tokens)
             for way in ways.values():
-                asyncio.run(way())  # each way once before any counts
+                asyncio.run(cast(Any, way()))  # each way once before any counts
             seen: dict[str, list[Round]] = {name: [] for name in ways}
             for _ in range(rounds):
                 for name, way in ways.items():
@@ -156,16 +171,17 @@ def processor_seconds() -> tuple[float, float]:
 async def in_process(engine: Engine, clients: int, new_tokens: int) -> Round:
     found = Round()
 
-    async def one(number: int, prompt: tuple[int, ...]) -> None:
-        began, first = time.perf_counter(), True
-        request = Request(f"{time.monotonic_ns()}-{number}", prompt, new_tokens, Sampling(temperature=0))
-        async for chunk in engine.generate(request):
-            if first:
-                found.first.append(time.perf_counter() - began)
-            first = False
-            found.tokens += len(chunk.token_ids)
+    async def one(prompts: Prompts) -> None:
+        for prompt in prompts:
+            began, first = time.perf_counter(), True
+            request = Request(uuid.uuid4().hex, prompt, new_tokens, Sampling(temperature=0))
+            async for chunk in engine.generate(request):
+                if first:
+                    found.first.append(time.perf_counter() - began)
+                first = False
+                found.tokens += len(chunk.token_ids)
 
-    await timed(found, [one(number, prompt) for number, prompt in enumerate(random_prompts(clients, 4000))])
+    await timed(found, [one(prompts) for prompts in shares(clients)])
     return found
 
 
@@ -177,7 +193,11 @@ async def over_http(url: str, clients: int, new_tokens: int, stream: bool) -> Ro
 
     async with aiohttp.ClientSession(url) as client:
 
-        async def one(prompt: tuple[int, ...]) -> None:
+        async def one(prompts: Prompts) -> None:
+            for prompt in prompts:
+                await ask(prompt)
+
+        async def ask(prompt: tuple[int, ...]) -> None:
             began = time.perf_counter()
             async with client.post("/v1/completions", json=body | {"prompt": list(prompt)}) as response:
                 assert response.status == 200
@@ -189,8 +209,14 @@ async def over_http(url: str, clients: int, new_tokens: int, stream: bool) -> Ro
                         last = line
             found.tokens += json.loads(last.removeprefix(b"data: "))["usage"]["completion_tokens"]
 
-        await timed(found, [one(prompt) for prompt in random_prompts(clients, 4000)])
+        await timed(found, [one(prompts) for prompts in shares(clients)])
     return found
+
+
+def shares(clients: int) -> list[Prompts]:
+    """What each client asks, one after the other."""
+    prompts = random_prompts(clients * REQUESTS, 4000)
+    return [prompts[client::clients] for client in range(clients)]
 
 
 async def timed(found: Round, tasks: list[Any]) -> None:

@@ -15,8 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from serving import write_model
-
+from benchmarks.serving import write_model
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings, Request, Sampling
 
@@ -60,7 +59,9 @@ async def disturb(engine: Engine) -> str:
 
     started = time.perf_counter()
     answers = [answer(f"a{index}") for index in range(8)]
-    long, short, *_ = await asyncio.gather(after(0.1, 900), after(0.11, 20), *answers)
+    asked = asyncio.gather(after(0.1, 900), after(0.11, 20))
+    await asyncio.gather(*answers)
+    long, short = await asked
     seconds = time.perf_counter() - started
     return f"{1000 * statistics.median(pauses):8.1f} {1000 * max(pauses):8.0f} {1000 * long:20.0f} {1000 * short:10.0f} {seconds:24.2f}"
 

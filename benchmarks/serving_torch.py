@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
 
+from benchmarks.serving import CLIENTS, PROMPT_TOKENS, random_prompts, write_model
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings, Grammar, Request, Sampling
 

@@ -13,6 +13,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,7 +51,7 @@ def main() -> None:
     print(f"{sum(map(len, encoding)) / (len(encoded.tokens) - len(encoding)):.3f} characters per token")
     ids = [part[:-1].tolist() for part in np.split(encoded.tokens, encoded.offsets[1:-1])]
     for name, peer in find_peers(tokenizer_json, options.han_run).items():
-        theirs, their_ids = best(lambda peer=peer: peer(encoding))
+        theirs, their_ids = best(partial(peer, encoding))
         print(f"{name:<28} {megabytes / theirs:6.2f} MB/s", end="  ")
         print(f"{theirs / ours:5.2f} times as long; tokens equal: {'yes' if ids == their_ids else 'NO'}")
     order = RowOrder(_ORDER_ROWS, seed=1)

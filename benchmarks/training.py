@@ -16,13 +16,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from workloads.models.architecture import build_decoder, decoder_config
 from workloads.models.size import describe
@@ -180,7 +177,8 @@ def litgpt_loop(setting: Setting) -> Contender:
 def _model(setting: Setting) -> PreTrainedModel:
     model = build_decoder(decoder_config(setting.model, setting.vocabulary, setting.length), seed=0)
     model.to(setting.device)  # type: ignore[arg-type]
-    return model.train()
+    model.train()
+    return model
 
 
 def _now(setting: Setting) -> float:

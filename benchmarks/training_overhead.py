@@ -23,8 +23,6 @@ import pyarrow as pa
 import torch
 from torch import distributed
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter, Value
@@ -34,11 +32,12 @@ from workloads.models.spec import ModelSpec
 from workloads.training.communicator import TorchGroup
 from workloads.training.elastic import train_on_workers
 from workloads.training.job import Job, TokenCounts, fresh_model, open_feed
-from workloads.training.optimizer import create_state, make_optimizer
+from workloads.training.optimizer import create_state
 from workloads.training.precision import choose_precision
+from workloads.training.prepare import prepare
 from workloads.training.spec import TrainingSpec
 from workloads.training.stage import training_work
-from workloads.training.step import OptimizerStep, Signals
+from workloads.training.step import Signals
 
 WORKERS, LENGTH, VOCABULARY, SKIPPED = 2, 128, 4000, 5
 
@@ -73,9 +72,8 @@ def _bare_worker(job: Job, steps: int, rank: int, store: str, answers: Any) -> N
     tokens = ArtifactStore(job.store_uri).open("tokens", job.tokens)
     counts, device = TokenCounts.of(tokens), torch.device("cpu")
     feed, model = open_feed(job, counts, tokens.local_folder(), device), fresh_model(job, counts).train()
-    optimizer = make_optimizer(model, job.spec)
+    step, optimizer = prepare(model, job.spec, TorchGroup(), choose_precision(job.spec.precision, device))
     create_state(model, optimizer)
-    step = OptimizerStep(model, optimizer, TorchGroup(), choose_precision(job.spec.precision, device), job.spec.clip)
     for number in range(SKIPPED + steps):
         if number == SKIPPED:
             began, used = time.monotonic(), time.process_time()

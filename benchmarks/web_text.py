@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-from web_layouts import PAGES
+from benchmarks.web_layouts import PAGES
 
 BREAKS = [
     "p",

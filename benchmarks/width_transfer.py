@@ -16,8 +16,6 @@ from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.small.run import small_run
 from workloads.models.spec import ModelSpec
 from workloads.training.spec import TrainingSpec

@@ -15,8 +15,6 @@ from pathlib import Path
 import torch
 from torch import distributed, multiprocessing
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.small.run import SMALL, start
 from workloads.training.communicator import TorchGroup
 from workloads.training.schedule import learning_rate
@@ -29,7 +27,7 @@ _MICRO = 2
 def losses(folder: Path, spec: TrainingSpec, size: int) -> list[float]:
     """The loss of each step, in nats per token, on so many processes of one thread."""
     with tempfile.TemporaryDirectory() as scratch:
-        multiprocessing.spawn(_process, (size, folder, spec, scratch), nprocs=size)  # type: ignore[no-untyped-call]
+        multiprocessing.spawn(_process, (size, folder, spec, scratch), nprocs=size)
         found: list[float] = json.loads((Path(scratch) / "losses.json").read_text())
     return found
 

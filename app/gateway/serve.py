@@ -24,7 +24,7 @@ from cluster.artifacts import ArtifactStore
 from cluster.errors import AddressError, UnavailableError
 from cluster.observe import logs
 from cluster.storage import locate
-from workloads.serving.deploy import start_http
+from workloads.serving.deploy import SERVE_LOGGING, start_http
 from workloads.serving.spec import ServingSpec
 
 APP = "gateway"
@@ -38,7 +38,7 @@ class Gateway:
     """One gateway process: the ASGI application and the task that keeps its routes the newest."""
 
     def __init__(self, spec: ServingSpec, store: str = "") -> None:
-        logs.start("stderr")
+        logs.start_among_rays("gateway")
         upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
         adapters = adapters_file(ArtifactStore(store)).uri if store else ""
         self._service = Service(upstream, spec.request_timeout, replace(settings_of(spec), adapters=adapters))
@@ -90,6 +90,7 @@ def gateway_deployment(body: type[Gateway], spec: ServingSpec) -> Any:
         max_surge_percent=100,
         graceful_shutdown_wait_loop_s=0.2,
         graceful_shutdown_timeout_s=spec.drain_seconds,
+        logging_config=SERVE_LOGGING,
     )
     return deployment
 

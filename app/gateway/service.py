@@ -149,7 +149,7 @@ class Service:
         return response
 
     def _events(self, body: SamplingBody, job: Job) -> AsyncGenerator[Event, None]:
-        pause = self._pause(bool(body.stream))
+        pause = self._pause(bool(body.stream), bool(job.stops))
         answers = []
         for index, request in enumerate(job.requests):
             echo = None
@@ -160,11 +160,13 @@ class Service:
             answers.append(read_answer(chunks, TextStream(job.served.vocabulary, job.stops, echo)))
         return _merge(answers)
 
-    def _pause(self, stream: bool) -> float:
+    def _pause(self, stream: bool, stops: bool) -> float:
         """Seconds between two chunks from a replica. A message costs processor time that decoding then lacks: alone a
         stream gets every token at once, in company a few together; an answer sent whole needs only to see its stop
-        strings in time."""
-        return min(0.004 * max(self._ongoing - 1, 0), 0.08) if stream else 0.1
+        strings in time, and that not too much is generated again where a replica is lost."""
+        if stream:
+            return min(0.004 * max(self._ongoing - 1, 0), 0.08)
+        return 0.1 if stops else 0.5
 
 
 class _Timer:

@@ -18,6 +18,10 @@ _TELL_SECONDS = 10.0
 """How long replicas may take to say how they are."""
 
 
+_BY_VALUE = {"_by_reference": False, "request_serialization": "pickle", "response_serialization": "pickle"}
+"""Over gRPC: in one run 737 instead of 1,362 us of processor time per token at 16 streams; and without the pickler that also knows
+closures, which takes 7 us for a chunk instead of 3."""
+
 ENCODE_SECONDS = 60.0
 """How long a batch for an encoder may take before 503 is answered."""
 Batch = Sequence[Sequence[int]]
@@ -78,8 +82,7 @@ class ServeUpstream:
     async def _generate_once(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():
             handle = await self._handle(app)
-            # by value over gRPC: in one run 737 instead of 1,362 us of processor time per token at 16 streams
-            response = handle.options(stream=True, _by_reference=False).generate.remote(request, pause)
+            response = handle.options(stream=True, **_BY_VALUE).generate.remote(request, pause)
             ended = False
             try:
                 with _loss():

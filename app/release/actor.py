@@ -53,7 +53,7 @@ class ReleaseJudge:
     """The actor's body. It works in a thread with a loop of its own, which begins with the process."""
 
     def __init__(self, place: Place) -> None:
-        logs.start("stderr")
+        logs.start_among_rays("release")
         self._place = place
         self._seen: deque[Observation] = deque(maxlen=_MOST_WAITING)
         threading.Thread(target=lambda: asyncio.run(self._work()), name="hanlin-release", daemon=True).start()

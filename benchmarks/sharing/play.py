@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.sharing.clients import Clients, percentile
+from benchmarks.sharing.cluster import running_replicas, training_workers
 from cluster.errors import TrainingError
 from cluster.observe.progress import SilentReporter, Value
-from sharing.clients import Clients, percentile
-from sharing.cluster import running_replicas, training_workers
 
 _LOOK_SECONDS = 0.1
 _PATIENCE_SECONDS = 400.0

@@ -43,7 +43,7 @@ class _Machine:
 
 
 @dataclass
-class Cloud(ICloudInstanceProvider):  # type: ignore[misc]
+class Cloud(ICloudInstanceProvider):
     """Lists a machine `accept_seconds` after it was asked for; its raylet joins `start_seconds` after that."""
 
     clock: Clock

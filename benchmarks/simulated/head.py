@@ -4,6 +4,7 @@ A paper machine answers health checks and nothing else, so hundreds fit here; wh
 metrics) is measured on a few. The model multiplies and adds; it knows no congestion.
 """
 
+import logging
 import socket
 import time
 import urllib.request
@@ -199,7 +200,7 @@ def _rest(cluster: LocalCluster) -> tuple[Sample, Sample]:
 
 def _series(cluster: LocalCluster) -> float:
     """Time series that a machine without work offers to Prometheus."""
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         workers = [each for each in ray.nodes() if each["Alive"] and "node:__internal_head__" not in each["Resources"]]
         counts = []

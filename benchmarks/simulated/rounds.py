@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ray.autoscaler.v2.autoscaler import Autoscaler
 from ray.autoscaler.v2.instance_manager.config import AutoscalingConfig, IConfigReader
 
-from simulated.cloud import HEAD, WORKER, Clock, Cloud, Demand, Head
+from benchmarks.simulated.cloud import HEAD, WORKER, Clock, Cloud, Demand, Head
 
 _MEMORY = 1 << 40  # of a simulated machine: never what is short
 _LONGEST = 4 * 3600.0  # simulated seconds
@@ -48,14 +48,14 @@ class Course:
         return max(self.rounds)
 
 
-class _Config(AutoscalingConfig):  # type: ignore[misc]
+class _Config(AutoscalingConfig):
     launches = 0
 
     def get_max_concurrent_launches(self) -> int:
         return self.launches
 
 
-class _Reader(IConfigReader):  # type: ignore[misc]
+class _Reader(IConfigReader):
     def __init__(self, demand: Demand, settings: Settings) -> None:
         self._config = _Config(_values(demand, settings), skip_content_hash=True)
         self._config.launches = settings.concurrent_launches
@@ -66,7 +66,7 @@ class _Reader(IConfigReader):  # type: ignore[misc]
     def refresh_cached_autoscaling_config(self) -> None: ...
 
 
-class _Simulated(Autoscaler):  # type: ignore[misc]
+class _Simulated(Autoscaler):
     """Ray's, but for where its cloud comes from."""
 
     def __init__(self, reader: IConfigReader, head: Head, cloud: Cloud) -> None:
@@ -74,7 +74,7 @@ class _Simulated(Autoscaler):  # type: ignore[misc]
         super().__init__("simulation", reader, head)
 
     def _init_cloud_instance_provider(self, config: AutoscalingConfig, config_reader: IConfigReader) -> None:
-        self._cloud_instance_provider = self._given
+        self._cloud_instance_provider = self._given  # type: ignore[assignment]
 
 
 def scale_up(demand: Demand, settings: Settings, start: float, accept: float = 2.0, give_up_cpu_seconds: float = 120) -> Course:

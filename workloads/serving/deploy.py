@@ -17,6 +17,8 @@ from workloads.serving.entrance import entrance_environment
 from workloads.serving.spec import ServingSpec
 
 APP_PREFIX = "model-"
+SERVE_LOGGING = {"enable_access_log": False, "log_level": "WARNING"}
+"""Serve's own lines; each request has one of ours."""
 DEPLOYMENT = "replica"
 _LEAST_MEMORY = 500 << 20  # an actor that asks for nothing lands on the head and dies with it
 _LOOK_BACK_SECONDS = 15.0  # the load is the mean of these; gateways tell theirs every 10 s, and Serve wants more than that
@@ -45,7 +47,7 @@ def start_http(spec: ServingSpec) -> str:
                 "ssl_certfile": spec.tls_certificate or None,
                 "ssl_keyfile": spec.tls_key or None,
             },
-            logging_config={"enable_access_log": False, "log_level": "WARNING"},
+            logging_config=SERVE_LOGGING,
             controller_options=_started_with(entrance_environment(spec)),
         )
     elif running[:2] != (spec.host, spec.port):
@@ -124,6 +126,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         graceful_shutdown_wait_loop_s=0.2,
         graceful_shutdown_timeout_s=spec.drain_seconds,
         health_check_period_s=5,
+        logging_config=SERVE_LOGGING,
     )
     settings = EngineSettings(
         spec.slots,

@@ -3,7 +3,6 @@
 It shares its event loop with Serve, so nothing here blocks; the engine steps in its own thread. Not for HTTP or text.
 """
 
-import asyncio
 import logging
 import os
 import time
@@ -39,7 +38,7 @@ class Replica:
         settings: EngineSettings,
         build: BuildRef | None = None,
     ) -> None:
-        logs.start("stderr")
+        logs.start_among_rays("replica")
         started, self._revision, self._tokens_told = time.monotonic(), revision, 0
         artifact = Artifact(storage.locate(uri), Manifest.from_json(manifest))
         folder = artifact.local_folder()
@@ -49,23 +48,18 @@ class Replica:
         self._load_seconds = time.monotonic() - started
 
     async def generate(self, request: Request, pause: float) -> AsyncIterator[Chunk]:
-        """An empty chunk as soon as this replica has the request, then the engine's chunks, at most one per `pause` seconds after the first, which goes out at once.
+        """An empty chunk as soon as this replica has the request, then the engine's chunks, `pause` seconds apart.
 
         Closing the stream cancels the request. Sending every token of many streams by itself costs more processor time
         than computing it (measured, see benchmarks/serving.py), while nobody sees a pause of a few hundredths of a second.
         """
         leg = _Leg(request, self._revision)
-        sent = 0.0
-        chunks = self._engine.generate(replace(request, traceparent=leg.span.traceparent))
+        chunks = self._engine.generate(replace(request, traceparent=leg.span.traceparent), pause)
         try:
             yield Chunk()
             async for chunk in chunks:
                 leg.see(chunk)
                 yield chunk
-                if chunk.finish is None and pause:
-                    if sent and (wait := sent + pause - time.monotonic()) > 0:
-                        await asyncio.sleep(wait)
-                    sent = time.monotonic()
         finally:
             await chunks.aclose()
             leg.end()

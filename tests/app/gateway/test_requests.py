@@ -45,6 +45,7 @@ def test_errors_have_an_id_too(endpoint: Endpoint) -> None:
 def test_a_request_is_one_line_of_log(endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "gateway.jsonl"
     monkeypatch.setenv("HANLIN_LOG", str(file))
+    logs.stop()  # another test's replica may have begun to log in this process
     logs.start()
     try:
         endpoint.post(CHAT, messages=QUESTION)

@@ -119,3 +119,23 @@ def test_an_event_inside_of_ray_has_its_job(lines: Any, ray_session: Session) ->
 
     logs.event(LOG, "here")
     assert lines()[0]["job"] == ray.get_runtime_context().get_job_id()
+
+
+def test_an_actor_logs_among_rays_logs_and_turns_its_file_over(
+    ray_session: Session, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HANLIN_LOG", raising=False)
+    monkeypatch.setattr(logs, "_FILE_BYTES", 400)
+    logs.stop()  # another test's gateway may have begun to log in this process
+    logs.start_among_rays("tester")
+    try:
+        for number in range(6):
+            logs.event(LOG, "seen", number=number)
+        logs.event(LOG, "broken", logging.ERROR)
+    finally:
+        logs.stop()
+    files = sorted((Path(ray_session.log_folder) / "serve").glob("tester_*.jsonl*"), reverse=True)
+    told = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [line.get("number") for line in told] == [0, 1, 2, 3, 4, 5, None]
+    assert 1 < len(files) <= 4
+    assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines() if line.startswith("{")] == ["broken"]

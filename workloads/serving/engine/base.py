@@ -178,8 +178,9 @@ class Engine(ABC):
     capabilities: Capabilities
 
     @abstractmethod
-    def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """The answer, chunk by chunk. Closing the iterator early cancels the request.
+    def generate(self, request: Request, pause: float = 0.0) -> AsyncGenerator[Chunk, None]:
+        """The answer, chunk by chunk: the first at once, then at most one per `pause` seconds, the last as the answer ends.
+        Closing the iterator early cancels the request.
 
         Raises RequestError (or ContextLengthError) before the first chunk for what cannot be run, UnavailableError while
         draining. A failure on the way ends with a chunk whose finish is `error`.

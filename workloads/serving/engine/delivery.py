@@ -16,19 +16,38 @@ class Stream:
         self.loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
         self._chunk: Chunk | None = None
+        self._paused = False
 
     def put(self, chunk: Chunk) -> None:
         self._chunk = chunk if self._chunk is None else self._chunk.then(chunk)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        self._wake()
 
-    async def next(self) -> Chunk:
-        """All that has come since the last call; waits for something to come."""
-        while self._chunk is None:
-            self._waiting = self.loop.create_future()
-            await self._waiting
-        chunk, self._chunk = self._chunk, None
+    async def next(self, not_before: float = 0.0) -> Chunk:
+        """All that has come since the last call. Waits for something to come, and until the loop's time `not_before` unless
+        the answer is at its end."""
+        self._paused = not_before > self.loop.time()
+        timer = self.loop.call_at(not_before, self._end_pause) if self._paused else None
+        try:
+            while (chunk := self._ready()) is None:
+                self._waiting = self.loop.create_future()
+                await self._waiting
+        finally:
+            if timer is not None:
+                timer.cancel()
+        self._chunk = None
         return chunk
+
+    def _ready(self) -> Chunk | None:
+        chunk = self._chunk
+        return None if chunk is None or (self._paused and chunk.finish is None) else chunk
+
+    def _end_pause(self) -> None:
+        self._paused = False
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done() and self._ready():
+            self._waiting.set_result(None)
 
 
 class Outbox:

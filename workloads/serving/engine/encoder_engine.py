@@ -62,7 +62,7 @@ class EncoderEngine(Engine):
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def generate(self, request: Request, pause: float = 0.0) -> AsyncGenerator[Chunk, None]:
         raise RequestError("generate", "this model is an encoder", "ask a decoder", param="model")
 
     async def embed(self, batch: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -91,7 +91,7 @@ class SteppingEngine(Engine):
 
     # Called from event loops.
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, pause: float = 0.0) -> AsyncGenerator[Chunk, None]:
         self.check(request)
         self._require_open()
         constraint = await asyncio.to_thread(self._grammars.start, request) if request.grammar else None
@@ -103,10 +103,11 @@ class SteppingEngine(Engine):
             )
             self._commands.put(lambda: enqueue(request, stream, constraint))
             ended: Finish | None = None
-            sent = 0
+            sent, not_before = 0, 0.0
             try:
                 while ended is None:
-                    chunk = await stream.next()
+                    chunk = await stream.next(not_before)
+                    not_before = stream.loop.time() + pause
                     if not sent and chunk.token_ids:
                         span.event("first_token")
                     sent, ended = sent + len(chunk.token_ids), chunk.finish

@@ -22,7 +22,7 @@ class Scripted(Engine):
     def __init__(self, steps: Sequence[tuple[int, float, int, float]] = (), probability: float = 0.5) -> None:
         self._steps, self._probability = steps, probability
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, pause: float = 0.0) -> AsyncGenerator[Chunk, None]:
         if request.sampling.prompt_logprobs is not None:
             scores = tuple(TokenScore(token, math.log(self._probability)) for token in request.token_ids[1:])
             yield Chunk(prompt_scores=scores, finish="length")
