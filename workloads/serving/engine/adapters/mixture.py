@@ -27,8 +27,7 @@ class Change:
 
     def downs(self) -> tuple[Tensor, ...]:
         """`down` by layer."""
-        parts: tuple[Tensor, ...] = torch.split(self.down, [len(up) for up in self.ups])  # type: ignore[no-untyped-call]
-        return parts
+        return torch.split(self.down, [len(up) for up in self.ups])
 
 
 @dataclass(frozen=True, eq=False)
