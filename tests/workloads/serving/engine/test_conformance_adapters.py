@@ -109,7 +109,11 @@ def test_a_gone_or_changed_adapter_ends_its_request_alone(taking: Engine, tuned:
     assert known is not None
     broken: list[tuple[Adapter, type[HanlinError], str]] = [
         (Adapter("law", "0" * 64, known.uri.replace("/adapter/", "/adapter/gone")), ModelNotFoundError, "law is gone"),
-        (Adapter("law", "0" * 64, known.uri), ArtifactError, "is not the adapter law that was published"),
+        (
+            Adapter("law", "0" * 64, known.uri),
+            ArtifactError,
+            "the adapter law is not what was published; an artifact never changes",
+        ),
     ]
     for adapter, kind, says in broken:
         with pytest.raises(kind, match=says):

@@ -1,5 +1,6 @@
 """From a published adapter to its weights in the decoder's form. Not for how long they stay (shelf.py)."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from torch import dtype
 
 from cluster.artifacts import open_artifact
 from cluster.errors import ArtifactError, ModelNotFoundError
+from cluster.observe import logs
 from workloads.serving.engine.adapters.files import LowRank, Shapes, count_numbers, read_adapter
 from workloads.serving.engine.adapters.mixture import Loaded
 from workloads.serving.engine.adapters.unfit import UnfitAdapterError
 from workloads.serving.engine.base import Adapter
 
+_LOG = logging.getLogger(__name__)
 _COPIES = 2
 """Of every weight: the adapter's own, and the one beside the others of a batch."""
 
@@ -43,9 +46,15 @@ class Reader:
             raise ModelNotFoundError(
                 f"the adapter {adapter.name} is gone", "one that is published", "publish it again", param="model"
             ) from error
-        if artifact.kind != "adapter" or artifact.content_hash != adapter.content:
-            raise ArtifactError(f"{artifact} is not the adapter {adapter.name} that was published", "", "publish it again")
-        return artifact.local_folder()
+        try:
+            if artifact.kind != "adapter" or artifact.content_hash != adapter.content:
+                raise ArtifactError(f"{artifact} is not {adapter.content}")
+            return artifact.local_folder()
+        except ArtifactError as error:  # it names places that are no client's business
+            logs.event(_LOG, "adapter_changed", logging.ERROR, adapter=adapter.name, reason=str(error))
+            raise ArtifactError(
+                f"the adapter {adapter.name} is not what was published", "an artifact never changes", "publish it again"
+            ) from error
 
     def bytes(self, adapter: Adapter, folder: Path) -> int:
         """Memory that it will take. Raises UserError where its file cannot be read."""
