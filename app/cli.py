@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from app.commands import (
+    adapters,
     artifacts,
     cache,
     cluster,
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         corpus,
         artifacts,
         models,
+        adapters,
         release,
         endpoint,
         keys,

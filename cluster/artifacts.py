@@ -234,4 +234,5 @@ _MADE_BY: Mapping[Kind, str] = {
     "evaluation": "python -m workloads.evaluation RECIPE",
     "law": "hanlin plan fit RECIPE",
     "engine": "hanlin run RECIPE",
+    "adapter": "hanlin adapters add RECIPE NAME FOLDER",
 }

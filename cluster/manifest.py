@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from cluster import storage
 from cluster.storage import Location
 
-Kind = Literal["corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation", "law", "engine"]
+Kind = Literal["corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation", "law", "engine", "adapter"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 

@@ -17,6 +17,8 @@ from app.backup.contents import DATABASE, EXPORT, RECIPES, REFS, REGISTRY, Backu
 from app.backup.make import SQLITE
 from app.backup.records import ModelRecord, Move, from_json, move_models, moved, read_models, write_models
 from app.gateway.limits.keystore import keys_of
+from app.registry.adapters import FILE as ADAPTERS
+from app.registry.adapters import moved as moved_adapters
 from app.registry.registry import FOLDER, Registry
 from app.registry.revision import PRODUCTION, Revision
 from app.registry.tracking import Tracking
@@ -124,6 +126,8 @@ def _restore_registry(backup: Backup, target: Target, move: Move) -> None:
         data = storage.read_bytes(backup.location / entry.path)
         if last.startswith("registered/"):
             data = moved(Revision.from_json(data), move).to_json().encode()
+        elif last == ADAPTERS:
+            data = moved_adapters(data, move)
         storage.write_bytes(staging / last, data)
     database = _prepare_database(backup, target, move)
     _put_aside(folder, target)

@@ -82,10 +82,11 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _gc(options: argparse.Namespace) -> None:
+    from app.registry.adapters import held_adapters
     from app.registry.registry import registered_models
 
     store = ArtifactStore(options.store)
-    found = garbage(store, keep=registered_models(store))
+    found = garbage(store, keep=registered_models(store) | held_adapters(store))
     for folder in found:
         print(f"{'deleted' if options.yes else 'would delete'} {folder}")
         if options.yes:

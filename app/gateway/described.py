@@ -196,6 +196,7 @@ class ModelEntry(Described):
     created: int
     owned_by: str
     root: str
+    parent: str | None
     revision: str
     fingerprint: str
     max_model_len: int

@@ -5,11 +5,10 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -17,7 +16,7 @@ from app.gateway.batch.attach import add_batch
 from app.gateway.batch.store import BatchStore
 from app.gateway.cache.shortcut import Shortcut
 from app.gateway.conversation import conversation_of
-from app.gateway.described import ChatAnswer, CompletionAnswer, ModelEntry, ModelList, answers
+from app.gateway.described import ChatAnswer, CompletionAnswer, answers
 from app.gateway.encoders import add_encoders
 from app.gateway.failures import error_response, from_validation
 from app.gateway.feedback import FeedbackStore, add_feedback
@@ -25,6 +24,7 @@ from app.gateway.job import chat_job, completion_job
 from app.gateway.limits.guard import Guard
 from app.gateway.limits.keystore import WatchedKeys
 from app.gateway.limits.wire import Wire
+from app.gateway.listing import add_models
 from app.gateway.metrics import CONTENT_TYPE
 from app.gateway.reading import BodyLimit, JsonRoute
 from app.gateway.requests import REQUEST_ID_HEADER, Tracked
@@ -56,7 +56,7 @@ def create_app(
     add_tokens(app, service)
     add_responses(app, service)
     add_encoders(app, service)
-    _add_models(app, service)
+    add_models(app, service)
     _add_health(app, service)
     if keep is not None:
         add_feedback(app, service, FeedbackStore(keep))
@@ -97,36 +97,6 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         job = await completion_job(body, served, service.request_seconds)
         shape = CompletionShape(uuid.uuid4().hex, body.model, served.revision, body.include_usage)
         return service.counted("completions", await service.respond("completions", body, job, shape))
-
-
-def _add_models(app: FastAPI, service: Service) -> None:
-    async def entry(name: str) -> dict[str, Any]:
-        served = await service.models.find(name)
-        return {
-            "id": name,
-            "object": "model",
-            "created": served.card.created,
-            "owned_by": "hanlin",
-            "root": served.model,
-            "revision": served.revision,
-            "fingerprint": served.card.fingerprint,
-            "max_model_len": served.card.capabilities.max_context,
-        }
-
-    @app.get("/v1/models", responses=answers(ModelList))
-    async def models() -> Response:
-        names = [name for model, routes in service.models.table.items() for name in _names(model, routes)]
-        data = await asyncio.gather(*map(entry, names))
-        return service.counted("models", JSONResponse({"object": "list", "data": data}))
-
-    @app.get("/v1/models/{name}", responses=answers(ModelEntry))
-    async def model(name: str) -> Response:
-        return service.counted("models", JSONResponse(await entry(name)))
-
-
-def _names(model: str, routes: Any) -> list[str]:
-    weighted = [model] if any(route.weight > 0 for route in routes) else []
-    return weighted + [f"{model}@{route.revision}" for route in routes]
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

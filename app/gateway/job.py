@@ -136,6 +136,7 @@ def _job(
             sampling=replace(sampling, seed=(seed + choice) % 2**64),
             stop_token_ids=frozenset(card.stop_token_ids),
             grammar=grammar,
+            adapter=served.adapter,
             deadline=deadline,
             origin=context_fact("request_id"),
             traceparent=context_fact("traceparent"),

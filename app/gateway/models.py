@@ -2,15 +2,19 @@
 
 import asyncio
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from app.gateway.adapters import Adapters, by_preference, for_engines
 from app.gateway.routes import Route, Table, choose, last_good, on_trial, place_of
 from app.gateway.shield import Prompt
 from app.gateway.template import ChatTemplate
 from app.gateway.upstream import Upstream
 from app.gateway.vocabulary import Vocabulary
-from cluster.errors import UnavailableError
+from app.registry.adapters import PublishedAdapter
+from cluster.errors import ModelNotFoundError, UnavailableError
 from workloads.serving.card import ModelCard
+from workloads.serving.engine.base import Adapter
 
 _LONG_TEXT = 20_000
 """Characters from which on a text is tokenized beside the event loop (about 10 ms of work)."""
@@ -18,7 +22,7 @@ _LONG_TEXT = 20_000
 
 @dataclass(frozen=True)
 class Served:
-    """A revision, ready to be asked."""
+    """A revision, ready to be asked; with `adapter` where its name was asked for."""
 
     model: str
     revision: str
@@ -26,6 +30,7 @@ class Served:
     card: ModelCard
     vocabulary: Vocabulary
     template: ChatTemplate
+    adapter: Adapter | None = None
 
     async def encode(self, text: str, special: bool) -> tuple[int, ...]:
         """Token ids of a text; long ones do not hold up other requests."""
@@ -43,8 +48,9 @@ class Served:
 class Models:
     """A routing table and what its revisions said of themselves. A revision never changes, so its card is kept."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, adapters: Adapters | None = None) -> None:
         self._upstream = upstream
+        self.adapters = adapters or Adapters()
         self._table: Table = {}
         self._loaded: dict[str, tuple[ModelCard, Vocabulary, ChatTemplate]] = {}
 
@@ -60,8 +66,11 @@ class Models:
 
     async def find(self, name: str, conversation: str = "") -> Served:
         """The revision that answers for a name now; the same one for the same conversation, as long as its share does not
-        fall. One on trial whose card cannot be had is passed over. Raises ModelNotFoundError, UnavailableError."""
+        fall. One on trial whose card cannot be had is passed over. An adapter's name leads to the revision that it was made for.
+        Raises ModelNotFoundError, UnavailableError."""
         model, _, named = name.partition("@")
+        if model not in self._table and (made := await self.adapters.named(name)):
+            return await self._adapted(made)
         trial = on_trial(self._table, model)
         draw = place_of(conversation, trial.revision if trial else "") if conversation else random.random()
         route = choose(self._table, name, draw)
@@ -72,6 +81,23 @@ class Models:
             if named or not route.trial or good is None:
                 raise
             return await self.open(model, good)
+
+    async def _adapted(self, made: Sequence[PublishedAdapter]) -> Served:
+        """The first revision, by preference, that the adapter was made for and that takes adapters."""
+        entry, reason = made[0], "it was made for a revision that is not served"
+        for route in by_preference(self._table.get(entry.model, ())):
+            served = await self.open(entry.model, route)
+            fits = next((each for each in made if each.base == served.card.fingerprint), None)
+            if fits is not None and served.card.capabilities.adapters:
+                return replace(served, adapter=for_engines(fits))
+            if fits is not None:
+                reason = "its model is served without adapters (serving.adapter_mb is 0)"
+        raise ModelNotFoundError(
+            f"the adapter {entry.name} of {entry.model} cannot be asked: {reason}",
+            f"made for: {', '.join(f'{each.model}@{each.revision}' for each in made)}",
+            "ask GET /v1/models",
+            param="model",
+        )
 
     async def open(self, model: str, route: Route) -> Served:
         """A route's revision with its tokenizer. Raises UnavailableError."""

@@ -6,6 +6,7 @@ import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ from app.gateway.routes import Route, Table
 from app.gateway.service import Service
 from app.gateway.settings import settings_of
 from app.gateway.upstream import ServeUpstream
+from app.registry.adapters import adapters_file
+from cluster.artifacts import ArtifactStore
 from cluster.errors import AddressError, UnavailableError
 from cluster.observe import logs
 from cluster.storage import locate
@@ -37,7 +40,8 @@ class Gateway:
     def __init__(self, spec: ServingSpec, store: str = "") -> None:
         logs.start_among_rays("gateway")
         upstream = ServeUpstream(spec.accept_seconds, sleeps=not spec.replicas)
-        self._service = Service(upstream, spec.request_timeout, settings_of(spec))
+        adapters = adapters_file(ArtifactStore(store)).uri if store else ""
+        self._service = Service(upstream, spec.request_timeout, replace(settings_of(spec), adapters=adapters))
         self._keep = locate(store) / KEPT if store else None
 
     def __serve_build_asgi_app__(self) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, Response
 
+from app.gateway.adapters import Adapters
 from app.gateway.answer import Echo, Piece, ScoredToken, TextStream, read_answer
 from app.gateway.cache.cache import ResponseCache
 from app.gateway.cache.key import answer_key
@@ -36,7 +37,7 @@ from app.gateway.shapes import Shape, usage
 from app.gateway.stream import EventStream, sse
 from app.gateway.trials import Trials
 from app.gateway.upstream import Upstream
-from cluster.errors import HanlinError
+from cluster.errors import HanlinError, RequestError
 from cluster.observe.metrics import SERVING_BROKEN
 from workloads.serving.engine.base import Request
 
@@ -66,7 +67,7 @@ class Service:
 
     def __init__(self, upstream: Upstream, request_seconds: float, settings: GatewaySettings | None = None) -> None:
         self.settings = settings = settings or GatewaySettings()
-        self.models, self.metrics = Models(upstream), Metrics()
+        self.models, self.metrics = Models(upstream, Adapters(settings.adapters)), Metrics()
         self.upstream, self.request_seconds = upstream, request_seconds
         self.admission = Admission(settings.limits, settings.gateways, upstream.stats)
         kept = settings.cache
@@ -134,7 +135,12 @@ class Service:
 
     @asynccontextmanager
     async def encoding(self, served: Served, batch: Sequence[tuple[int, ...]]) -> AsyncIterator[None]:
-        """A place for a batch that an encoder reads in the block; the caller pays for its tokens. Raises OverloadedError."""
+        """A place for a batch that an encoder reads in the block; the caller pays for its tokens. Raises OverloadedError, RequestError
+        for an adapter."""
+        if served.adapter is not None:
+            raise RequestError(
+                f"the adapter {served.adapter.name}", "adapters answer, they encode nothing", f"ask {served.model}", "model"
+            )
         caller = current_caller()
         whole = Request(uuid.uuid4().hex, tuple(chain.from_iterable(batch)), 0)
         async with (

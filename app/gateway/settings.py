@@ -14,13 +14,14 @@ from workloads.serving.spec import ServingSpec
 @dataclass(frozen=True)
 class GatewaySettings:
     """`keys` is the URI of the API keys, empty where requests need none; `gateways` is how many share the limits; `semantic` is None
-    where only the very same question gets a kept answer."""
+    where only the very same question gets a kept answer; `adapters` is the URI of the list of adapters, empty where there are none."""
 
     cache: CacheSpec = field(default_factory=CacheSpec)
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     keys: str = ""
     gateways: int = 1
     semantic: Calibration | None = None
+    adapters: str = ""
 
 
 def settings_of(spec: ServingSpec) -> GatewaySettings:

@@ -1,5 +1,6 @@
 """A model with a revision on trial: its answers are watched, requests that the trial fails are answered by the last good
-revision, and copies of requests go to a revision in shadow. Without a trial all this does nothing.
+revision, and copies of requests go to a revision in shadow. Without a trial all this does nothing, nor for adapters: one belongs to
+one revision, and another has nothing to say in its place.
 
 Not for deciding about the revision: that is the release's judge (app/release), which gets what is seen here.
 """
@@ -53,7 +54,7 @@ class Trials:
         """Who answers in the end, and the answer: begun where it is streamed by a trial, whole where a trial's is not.
         `make_copy` asks for the answer to a copy, which is neither kept nor counted as anybody's."""
         trial = on_trial(self._models.table, job.served.model)
-        if trial is None or "@" in body.model:
+        if trial is None or "@" in body.model or job.served.adapter is not None:
             return job, make(body, job)
         self._copy(body, job, make_copy)
         ours = job.served.revision == trial.revision
@@ -92,7 +93,7 @@ class Trials:
         revision, where both have the same tokenizer."""
         trial = on_trial(self._models.table, job.served.model)
         chunks = self._upstream.generate(job.served.app, request, pause)
-        if trial is None or trial.revision != job.served.revision:
+        if trial is None or trial.revision != job.served.revision or job.served.adapter is not None:
             return chunks
         return self._carried(job, request, pause, chunks)
 

@@ -13,7 +13,7 @@ WORK = Work("corpus", {"heldout_share": 0.02, "来源": ["网页", None, True]},
 
 
 def test_kinds() -> None:
-    assert KINDS == ("corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation", "law", "engine")
+    assert KINDS == ("corpus", "tokenizer", "tokens", "checkpoint", "model", "evaluation", "law", "engine", "adapter")
 
 
 def test_a_fingerprint_is_the_same_for_ever() -> None:

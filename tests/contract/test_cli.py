@@ -28,6 +28,7 @@ VERBS = {
     "submit": {"recipe", "--set", "--address", "--no-wait"},
     "artifacts": {"list", "show", "verify", "gc"},
     "models": {"list", "show", "promote", "rollback", "audit"},
+    "adapters": {"add", "list", "remove"},
     "release": {"start", "status", "promote", "abort", "rollback"},
     "serve": {"run", "plan"},
     "keys": {"create", "list", "revoke", "rotate"},
@@ -108,6 +109,13 @@ def test_cache_keeps_its_arguments() -> None:
     shared = {"recipe", "--set", "--url", "--model", "--to"}
     assert shared | {"questions", "--most"} <= _words(actions["propose"])
     assert shared | {"pairs", "--wrong", "--confidence"} <= _words(actions["calibrate"])
+
+
+def test_adapters_keep_their_arguments() -> None:
+    actions = _choices(verbs()["adapters"])
+    assert {"recipe", "--set", "name", "folder", "--revision"} <= _words(actions["add"])
+    assert {"recipe", "--set"} <= _words(actions["list"])
+    assert {"recipe", "--set", "name"} <= _words(actions["remove"])
 
 
 def test_release_keeps_its_arguments() -> None:

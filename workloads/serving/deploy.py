@@ -147,6 +147,7 @@ def settings_for(spec: ServingSpec) -> EngineSettings:
         share_weights=spec.share_weights,
         guess_tokens=spec.guess_tokens,
         weights="int8" if spec.weights in ("int8", "int4") else "f32",
+        adapter_mb=spec.adapter_mb,
     )
 
 

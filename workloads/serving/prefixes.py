@@ -32,19 +32,21 @@ class Prefixes(Generic[Replica]):
         self._readers: OrderedDict[int, Replica] = OrderedDict()
         self._capacity = capacity
 
-    def note(self, tokens: Sequence[int], replica: Replica) -> None:
-        """A replica reads this prompt now."""
-        for beginning in _beginnings(tokens):
+    def note(self, tokens: Sequence[int], replica: Replica, adapter: str = "") -> None:
+        """A replica reads this prompt now, and has its adapter."""
+        for beginning in _beginnings(tokens, adapter):
             self._readers[beginning] = replica
             self._readers.move_to_end(beginning)
         while len(self._readers) > self._capacity:
             self._readers.popitem(last=False)
 
-    def reader(self, tokens: Sequence[int], there: Collection[Replica]) -> Replica | None:
-        """The replica, of those that are there, that has read the most of this prompt, where that is worth a detour."""
-        beginnings = list(_beginnings(tokens))
-        least = max(1, math.ceil(_LEAST_SHARE * len(beginnings)))
-        for beginning in reversed(beginnings[least - 1 :]):
+    def reader(self, tokens: Sequence[int], there: Collection[Replica], adapter: str = "") -> Replica | None:
+        """The replica, of those that are there, that has read the most of this prompt, where that is worth a detour; a prompt that
+        none has read goes to one that has its adapter."""
+        beginnings = list(_beginnings(tokens, adapter))
+        marks = 1 if adapter else 0
+        least = max(1, math.ceil(_LEAST_SHARE * (len(beginnings) - marks)))
+        for beginning in reversed(beginnings[:marks] + beginnings[marks + least - 1 :]):
             if (found := self._readers.get(beginning)) in there:
                 return found
         return None
@@ -55,9 +57,11 @@ def has_room(replica: Replica, requests: Mapping[Replica, int]) -> bool:
     return requests[replica] + 1 <= math.ceil(_BOUND * (sum(requests.values()) + 1) / len(requests))
 
 
-def _beginnings(tokens: Sequence[int]) -> Iterator[int]:
-    """A number for each beginning of whole blocks, the shortest first."""
-    beginning = 0
+def _beginnings(tokens: Sequence[int], adapter: str) -> Iterator[int]:
+    """A number for each beginning of whole blocks, the shortest first; before them one for the adapter, if there is one."""
+    beginning = hash(adapter)
+    if adapter:
+        yield beginning
     for end in range(BLOCK, len(tokens) + 1, BLOCK):
         beginning = hash((beginning, *tokens[end - BLOCK : end]))
         yield beginning

@@ -1,4 +1,5 @@
-"""Which replica a request goes to: one that has read the beginning of its prompt before, unless others have much less to do.
+"""Which replica a request goes to: one that has read the beginning of its prompt before, or has its adapter, unless others have much
+less to do.
 
 Ray Serve runs this in every gateway. Its own prefix router needs vLLM, asks a central actor for every request and lets one replica
 fill up by default (ray.serve.llm, 2.60). Not for what is remembered (prefixes.py).
@@ -35,18 +36,18 @@ class PrefixRouter(FIFOMixin, LocalityMixin, MultiplexMixin, RequestRouter):
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
         two = _two_of(candidate_replicas)
-        reader = self._reader(candidate_replicas, _tokens(pending_request))
+        reader = self._reader(candidate_replicas, _asked(pending_request))
         return [two] if reader is None else [[reader], two]
 
     def on_request_routed(self, pending_request: PendingRequest, replica_id: ReplicaID, result: Any) -> None:
-        if tokens := _tokens(pending_request):
-            self._prefixes.note(tokens, replica_id)
+        if (request := _asked(pending_request)) is not None:
+            self._prefixes.note(_tokens(request), replica_id, _adapter(request))
 
-    def _reader(self, candidates: list[RunningReplica], tokens: tuple[int, ...]) -> RunningReplica | None:
-        if len(candidates) < 2 or not tokens:
+    def _reader(self, candidates: list[RunningReplica], request: Request | None) -> RunningReplica | None:
+        if len(candidates) < 2 or request is None:
             return None
         there = {each.replica_id: each for each in candidates}
-        found = self._prefixes.reader(tokens, there)
+        found = self._prefixes.reader(_tokens(request), there, _adapter(request))
         if found is None:
             return None
         requests = {name: self.replica_queue_len_cache.get(name) or 0 for name in there}
@@ -57,7 +58,15 @@ def _two_of(candidates: list[RunningReplica]) -> list[RunningReplica]:
     return random.sample(candidates, min(2, len(candidates)))
 
 
-def _tokens(pending: PendingRequest | None) -> tuple[int, ...]:
-    """The prompt's tokens; none where something else than an answer is asked for."""
+def _asked(pending: PendingRequest | None) -> Request | None:
+    """None where something else than an answer is asked for."""
     asked = pending.args[0] if pending is not None and pending.args else None
-    return asked.token_ids + asked.resume_tokens if isinstance(asked, Request) else ()
+    return asked if isinstance(asked, Request) else None
+
+
+def _tokens(request: Request) -> tuple[int, ...]:
+    return request.token_ids + request.resume_tokens
+
+
+def _adapter(request: Request) -> str:
+    return request.adapter.content if request.adapter else ""

@@ -63,6 +63,12 @@ class ServingSpec(Spec):
         le=16,
         description="tokens guessed at once of an answer that runs alone, where it repeats what was said; 0: none",
     )
+    adapter_mb: int = Field(
+        0,
+        ge=0,
+        le=65536,
+        description="megabytes of a copy for adapters (LoRA), which torch runs; the one asked for longest ago makes room; 0: none",
+    )
     max_ongoing_requests: int = Field(256, ge=1, description="requests that a copy holds, answering or waiting")
     max_queued_requests: int = Field(512, ge=1, description="requests that wait for a copy before 429 is answered")
     request_timeout: float = Field(300.0, gt=0, description="seconds until a request is ended")
@@ -89,6 +95,14 @@ class ServingSpec(Spec):
     def _certificate_with_key(self) -> "ServingSpec":
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_with_torch(self) -> "ServingSpec":
+        if self.adapter_mb and self.engine == "openvino":
+            raise ValueError(
+                "adapter_mb with engine openvino, which takes no adapters: set engine to torch or auto, or adapter_mb to 0"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Which requests have one certain answer, and the name of that answer.
 
-A name covers all that the text depends on: the model's bytes, its tokenizer, its engine, the prompt's tokens and how to go
-on from them; and whose answer it is. So a release, which is another model, never finds an answer of the one before.
+A name covers all that the text depends on: the model's bytes, its tokenizer, its engine, its adapter's bytes, the prompt's tokens
+and how to go on from them; and whose answer it is. So a release, which is another model, never finds an answer of the one before.
 """
 
 import hashlib
@@ -42,7 +42,8 @@ def _meaning(request: Any) -> Any:
     sampling = request.sampling
     if sampling.temperature == 0:
         sampling = replace(sampling, top_p=1.0, top_k=0, seed=0)
-    return replace(request, id="", sampling=sampling, priority=0, deadline=0.0, origin="", traceparent="")
+    adapter = request.adapter and replace(request.adapter, name="", uri="")
+    return replace(request, id="", sampling=sampling, priority=0, deadline=0.0, origin="", traceparent="", adapter=adapter)
 
 
 def _plain(value: Any) -> Any:

@@ -69,4 +69,5 @@ class Shortcut:
 
 
 def _name(digest: str, served: Served) -> str:
-    return f"{digest}:{served.app}:{served.card.fingerprint}"
+    adapter = served.adapter.content if served.adapter else ""
+    return f"{digest}:{served.app}:{served.card.fingerprint}:{adapter}"

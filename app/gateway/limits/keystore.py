@@ -1,7 +1,5 @@
 """Where API keys are kept: one JSON file at a URI, replaced as a whole. A gateway sees within a second that it changed."""
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,15 +8,12 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from app.gateway.limits.keys import ApiKey, KeyRing
+from app.gateway.watched import Watched
 from cluster import storage
 from cluster.artifacts import ArtifactStore
 from cluster.claim import claimed
 from cluster.config import Spec
-from cluster.errors import HanlinError, InputError, StorageError, UnavailableError
-from cluster.observe.logs import event
-
-_LOG = logging.getLogger(__name__)
-_LOOK_SECONDS = 1.0
+from cluster.errors import InputError, UnavailableError
 
 
 class _File(Spec):
@@ -61,33 +56,14 @@ def file_of(ring: KeyRing) -> bytes:
 
 
 class WatchedKeys:
-    """The keys of a file as a gateway needs them: looked at again once a second while requests come. While the file cannot be
-    read, the last keys that could be stay good."""
+    """The keys of a file as a gateway needs them."""
 
     def __init__(self, uri: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._uri, self._clock = uri, clock
-        self._ring: KeyRing | None = None
-        self._seen: object = None
-        self._looked = float("-inf")
-        self._one_looks = asyncio.Lock()
+        self._ring = Watched(uri, read_keys, "api_keys", clock)
 
     async def check(self, presented: str, now: datetime) -> ApiKey:
         """The key that was presented. Raises ApiKeyError; UnavailableError where the file could never be read."""
-        if self._clock() - self._looked > _LOOK_SECONDS:
-            async with self._one_looks:
-                if self._clock() - self._looked > _LOOK_SECONDS:
-                    await self._look()
-        if self._ring is None:
+        ring = await self._ring.content()
+        if ring is None:
             raise UnavailableError("the API keys cannot be read", "", "send the request again shortly")
-        return self._ring.check(presented, now)
-
-    async def _look(self) -> None:
-        try:
-            seen = await asyncio.to_thread(storage.stat, storage.locate(self._uri))
-            if seen != self._seen or self._ring is None:
-                self._ring, self._seen = await asyncio.to_thread(read_keys, self._uri), seen
-                event(_LOG, "api_keys_read", keys=len(self._ring.keys))
-        except (HanlinError, OSError) as error:
-            kind = "StorageError" if isinstance(error, StorageError | OSError) else type(error).__name__
-            event(_LOG, "api_keys_unreadable", logging.WARNING, reason=f"{kind}: {error}"[:200])
-        self._looked = self._clock()
+        return ring.check(presented, now)

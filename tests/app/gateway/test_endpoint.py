@@ -22,15 +22,20 @@ from transformers import AutoModelForCausalLM
 
 from app.chat import ChatOptions, chat
 from app.gateway.feedback import FeedbackStore
+from app.gateway.limits.keys import utc_now
 from app.gateway.routes import Route
 from app.gateway.semantic.vectors import vectors_of
 from app.gateway.serve import KEPT, get_routes, set_routes, single_route, start_gateway, stop_gateway, wait_ready
+from app.registry.adapters import PublishedAdapter, adapters_file
+from cluster import storage
 from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import AddressError, ArtifactError, UnavailableError
 from cluster.observe.metrics import EXPORTED, SERVING_BROKEN, SERVING_LOST
 from cluster.session import Session
 from cluster.storage import Location
+from tests.workloads.serving.tiny_adapter import write_adapter, write_merged
 from tests.workloads.serving.tiny_model import commit_model, write_model
+from workloads.serving.adapters import adapter_artifact
 from workloads.serving.deploy import (
     DEPLOYMENT,
     deploy_revision,
@@ -66,7 +71,7 @@ def served(ray_session: Session, tmp_path_factory: pytest.TempPathFactory) -> It
     root = tmp_path_factory.mktemp("served")
     store = ArtifactStore(str(root / "store"))
     models = {r: commit_model(store, write_model(root / r, int(r), CONTEXT), r) for r in ("1", "2")}
-    spec = ServingSpec(port=free_port(), cpus_per_replica=0.5, threads=1, slots=8, drain_seconds=1)
+    spec = ServingSpec(port=free_port(), cpus_per_replica=0.5, threads=1, slots=8, drain_seconds=1, adapter_mb=8)
     apps = {revision: deploy_revision(spec, model, revision) for revision, model in models.items()}
     url = start_gateway(spec, routes(apps, "1"), store.uri)
     wait_ready(url)
@@ -104,6 +109,47 @@ def greedy_tokens(artifact: Artifact, prompt: list[int], count: int) -> list[int
     options = {"do_sample": False, "max_new_tokens": count, "eos_token_id": None, "stop_strings": None}
     found = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
     return [int(token) for token in found[0, len(prompt) :]]
+
+
+def publish(served: Served, *adapters: PublishedAdapter) -> None:
+    """Replace the list that gateways follow."""
+    listed = {"adapters": [each.model_dump(mode="json") for each in adapters]}
+    storage.write_bytes(adapters_file(ArtifactStore(served.store.uri)), json.dumps(listed).encode())
+
+
+def log_probabilities(folder: Path, tokens: list[int]) -> list[float]:
+    """Of every token but the first, by transformers."""
+    with torch.no_grad():
+        logits = AutoModelForCausalLM.from_pretrained(folder)(torch.tensor([tokens])).logits[0]
+    return [float(logits.log_softmax(-1)[place, token]) for place, token in enumerate(tokens[1:])]
+
+
+def test_adapters_come_and_go_while_the_endpoint_runs(served: Served, tmp_path: Path) -> None:
+    """Each scores a text as the model that it makes when merged; a broken one is an error of its own requests."""
+    store, base = ArtifactStore(served.store.uri), served.models["1"]
+    entries, expected, text = [], {}, list(range(5, 40))
+    for seed, name in enumerate(("law", "tea"), start=1):
+        folder = write_adapter(tmp_path / name, base.local_folder(), seed)
+        artifact = adapter_artifact(folder, base, store)
+        facts: Any = {"fingerprint": artifact.fingerprint, "content": artifact.content_hash, "created": utc_now()}
+        entries.append(PublishedAdapter(name=name, model="tiny", revision=1, base=base.fingerprint, uri=artifact.uri, **facts))
+        expected[name] = log_probabilities(write_merged(tmp_path / f"merged-{name}", base.local_folder(), folder), text)
+    gone = entries[0].model_copy(update={"name": "gone", "content": "0" * 64, "uri": entries[0].uri[:-4] + "none"})
+    publish(served, *entries, gone)
+    until(lambda: {each.id for each in served.client.models.list()} >= {"law", "tea"})
+    assert served.client.models.retrieve("law").model_dump()["parent"] == "tiny"
+    for name, wanted in expected.items():
+        scored = httpx.post(f"{served.url}/v1/score", json={"model": name, "input": [text]}, timeout=60).json()
+        assert scored["data"][0]["token_logprobs"][1:] == pytest.approx(wanted, abs=1e-3)
+        answer = served.client.chat.completions.create(model=name, messages=QUESTION, max_tokens=4)
+        assert answer.model == name
+    with pytest.raises(openai.NotFoundError, match="the adapter gone is gone"):
+        served.client.completions.create(model="gone", prompt=text, max_tokens=4)
+    publish(served)
+    until(lambda: "law" not in {each.id for each in served.client.models.list()})
+    with pytest.raises(openai.NotFoundError, match="no model 'law' is served here"):
+        served.client.completions.create(model="law", prompt=text, max_tokens=4)
+    assert served.client.completions.create(model="tiny", prompt=text, max_tokens=4).choices
 
 
 def test_chat_with_the_openai_client(served: Served) -> None:

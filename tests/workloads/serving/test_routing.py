@@ -6,7 +6,7 @@ from typing import Any
 
 from ray.serve._private.request_router.common import ReplicaQueueLengthCache
 
-from workloads.serving.engine.base import Request
+from workloads.serving.engine.base import Adapter, Request
 from workloads.serving.prefixes import BLOCK
 from workloads.serving.routing import PrefixRouter
 
@@ -39,8 +39,9 @@ def router(**requests: int) -> PrefixRouter:
     return found
 
 
-def asked(tokens: tuple[int, ...], resume: tuple[int, ...] = ()) -> Any:
-    return Pending([Request("r", tokens, 8, resume_tokens=resume), 0.0])
+def asked(tokens: tuple[int, ...], resume: tuple[int, ...] = (), adapter: str = "") -> Any:
+    named = Adapter(adapter, adapter, "") if adapter else None
+    return Pending([Request("r", tokens, 8, resume_tokens=resume, adapter=named), 0.0])
 
 
 def order(of: PrefixRouter, pending: Any, replicas: Any = REPLICAS) -> list[list[str]]:
@@ -69,3 +70,12 @@ def test_other_requests_go_to_the_better_of_two() -> None:
 
 def test_a_reader_that_is_gone_is_forgotten() -> None:
     assert len(order(router(), asked(PROMPT), [each for each in REPLICAS if each.replica_id != "b"])) == 1
+
+
+def test_an_adapter_is_asked_where_it_has_been_asked_before() -> None:
+    found = router()
+    found.on_request_routed(asked((7, 8), adapter="law"), "c", None)  # type: ignore[arg-type]
+    assert order(found, asked((1, 2, 3), adapter="law"))[0] == ["c"]
+    assert order(found, asked(PROMPT, adapter="law"))[0] == ["c"], "what b has read without the adapter is of no use"
+    assert len(order(found, asked((1, 2, 3), adapter="tea"))) == 1
+    assert order(found, asked(PROMPT))[0] == ["b"]

@@ -12,7 +12,7 @@ from cluster.artifacts import Artifact
 from cluster.errors import UserError
 from cluster.manifest import Manifest
 from cluster.observe import logs
-from workloads.serving.builds.stage import find_build, refusal_of
+from workloads.serving.builds.stage import find_build, may_run_build, refusal_of
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings
 from workloads.serving.engine.openvino import runtime
@@ -38,7 +38,7 @@ def build_for(spec: ServingSpec, model: Artifact) -> BuildRef | None:
 
     Raises UserError where `serving.engine` is openvino and the model has no build that may be served.
     """
-    if spec.engine == "torch" or (spec.engine == "auto" and spec.gpus_per_replica):
+    if not may_run_build(spec):
         return None
     build = find_build(model, spec.weights)
     lacks = "no engine build stands beside the model" if build is None else refusal_of(build)

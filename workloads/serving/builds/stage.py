@@ -47,7 +47,12 @@ def wants_build(spec: ServingSpec) -> bool:
     """Whether replicas of this spec can run an engine build. Raises UserError as `build_engine` does."""
     if spec.engine == "openvino":
         runtime.openvino()
-    return spec.engine == "openvino" or (spec.engine == "auto" and runtime.available() and not spec.gpus_per_replica)
+    return may_run_build(spec) and (spec.engine == "openvino" or runtime.available())
+
+
+def may_run_build(spec: ServingSpec) -> bool:
+    """Whether the spec leaves the choice: not where it names torch, or asks for what torch alone does."""
+    return spec.engine == "openvino" or (spec.engine == "auto" and not spec.gpus_per_replica and not spec.adapter_mb)
 
 
 def find_build(model: Artifact, weights: Weights) -> Artifact | None:

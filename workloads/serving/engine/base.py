@@ -44,6 +44,16 @@ class Grammar:
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A fine-tuning of the model by low-rank changes (LoRA, Hu et al. 2021): its `name`, for people; `content`, the hash of its
+    bytes, by which adapters are told apart; `uri`, its artifact."""
+
+    name: str
+    content: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One prompt. `resume_tokens` were generated before (by another replica) and are continued, not sent again; a grammar
     counts them as the answer's beginning.
@@ -63,6 +73,7 @@ class Request:
     origin: str = ""
     traceparent: str = ""
     grammar: Grammar | None = None
+    adapter: Adapter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +109,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, and whether
-    it holds answers to a grammar."""
+    """What a loaded engine can take: tokens per request (prompt and answer), vocabulary size, requests at once, whether it
+    holds answers to a grammar, and whether it takes adapters."""
 
     engine: str
     max_context: int
@@ -108,6 +119,7 @@ class Capabilities:
     device: str
     parameters: int
     grammars: bool = False
+    adapters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +164,7 @@ class EngineSettings:
     megabytes (2^20 bytes) of what was read before and is kept for prompts that begin alike (0: none is kept); `weights` `int8`
     takes less memory and time on a processor, at some loss of quality; `guess_tokens` are guessed at once, at most, of an answer
     that runs alone (0: none); `share_weights` has the engine take them from the mapped file, where it can, so that the processes of a
-    machine hold them once."""
+    machine hold them once; `adapter_mb` are the megabytes of adapters that are held (0: none are taken)."""
 
     slots: int = 32
     max_context: int = 0
@@ -163,6 +175,7 @@ class EngineSettings:
     weights: Weights = "f32"
     guess_tokens: int = 0
     share_weights: bool = False
+    adapter_mb: int = 0
 
 
 class Engine(ABC):
@@ -243,6 +256,13 @@ class Engine(ABC):
                 "requests without one",
                 "serve this model with the engine torch",
                 param="response_format",
+            )
+        if request.adapter and not self.capabilities.adapters:
+            raise RequestError(
+                f"the adapter {request.adapter.name}, and the engine {self.capabilities.engine} takes none here",
+                "the model without an adapter",
+                "serve it with serving.engine torch and serving.adapter_mb",
+                param="model",
             )
         tokens = request.token_ids + request.resume_tokens
         if min(tokens) < 0 or max(tokens) >= self.capabilities.vocabulary:

@@ -9,13 +9,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from workloads.serving.engine.adapters.mixture import Adapted
+
 
 @dataclass(frozen=True)
 class Window:
     """What one forward pass sees: rows `first` to `first + rows`, keys 0 to `length`.
 
     `slots` and `positions` [rows * width] are the places that it writes; `mask` [rows, 1, width, length] is added to the
-    attention scores (0 or -inf)."""
+    attention scores (0 or -inf); `adapted` are the adapters of its rows, None where they have none."""
 
     first: int
     rows: int
@@ -23,6 +25,7 @@ class Window:
     slots: Tensor
     positions: Tensor
     mask: Tensor
+    adapted: Adapted | None = None
 
 
 class Cache(Protocol):

@@ -6,6 +6,7 @@ Not for scheduling or sampling (torch_engine.py).
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,9 @@ from torch import Tensor
 
 from cluster.errors import UserError
 from workloads.models.cache import cache_name
+from workloads.serving.engine.adapters.files import LowRank
+from workloads.serving.engine.adapters.linears import AdaptableLinears
+from workloads.serving.engine.adapters.mixture import Loaded
 from workloads.serving.engine.base import Weights
 from workloads.serving.engine.cache import Cache, Window
 from workloads.serving.engine.int8 import quantize_linears
@@ -35,6 +39,9 @@ class Decoder(Protocol):
 
     def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache, window: Window) -> Tensor:
         """The last layer's states after the last norm, [rows, width, hidden size]."""
+
+    def adapt(self, layers: Mapping[str, LowRank]) -> Loaded:
+        """An adapter in this decoder's form, for windows to bring. Raises UnfitAdapterError for layers that it cannot change."""
 
 
 def load_decoder(folder: Path, device: torch.device, weights: Weights = "f32", share: bool = False) -> Decoder:
@@ -106,6 +113,10 @@ class HubDecoder:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         if weights == "int8":
             quantize_linears(self._model)
+        self._linears = AdaptableLinears(self._model)
+
+    def adapt(self, layers: Mapping[str, LowRank]) -> Loaded:
+        return self._linears.adapt(layers, self.device, self.dtype)
 
     def logits(self, tokens: Tensor, positions: Tensor, picks: Tensor, cache: Cache, window: Window) -> Tensor:
         width = tokens.shape[1]
@@ -120,6 +131,7 @@ class HubDecoder:
         return states
 
     def _run(self, model: Any, tokens: Tensor, positions: Tensor, cache: Cache, window: Window, **more: Any) -> Any:
+        self._linears.adapted = window.adapted
         return model(
             input_ids=tokens,
             position_ids=positions,

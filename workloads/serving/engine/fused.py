@@ -6,7 +6,7 @@ For a small model the time of a step is the number of operations and the reading
 decoder.py's `HubDecoder`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,12 @@ import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
 from safetensors import safe_open
 from torch import Tensor
 
+from workloads.serving.engine.adapters.files import LowRank
+from workloads.serving.engine.adapters.fused_sites import JoinedLayers, in_sites
+from workloads.serving.engine.adapters.mixture import Loaded, Site
 from workloads.serving.engine.base import PACK_BELOW, Weights
 from workloads.serving.engine.cache import Cache, Window
-from workloads.serving.engine.int8 import quantized
-
-Linear = Callable[[Tensor], Tensor]
-Join = Callable[[Sequence[Tensor], Tensor | None], Linear]
-"""Makes one product of matrices with the same inputs, stacked by outputs, and of the norm's weight before them."""
+from workloads.serving.engine.packing import Join, Linear, folded, linear_for, mapped
 
 
 def can_fuse(config: dict[str, Any]) -> bool:
@@ -41,13 +40,15 @@ def can_fuse(config: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Layer:
-    """One block; the norms before attention and before the MLP go with the weights that follow them."""
+    """One block; the norms before attention and before the MLP go with the weights that follow them, and are kept for adapters,
+    which go with them as well."""
 
     qkv: Linear
     qk_norm: Tensor
     out: Linear
     gate_up: Linear
     down: Linear
+    norms: tuple[Tensor, Tensor]
 
 
 class FusedDecoder:
@@ -67,10 +68,10 @@ class FusedDecoder:
         weights = {name: weight.to(self.dtype) for name, weight in found.items()}
         self.parameters = sum(weight.numel() for weight in weights.values())
         large = self.parameters >= PACK_BELOW
-        mapped = device.type == "cpu" and precision == "f32" and as_they_are and (share or large)
-        join = _mapped if mapped else _folded(_linear_for(device, precision, large))
+        from_file = device.type == "cpu" and precision == "f32" and as_they_are and (share or large)
+        join = mapped if from_file else folded(linear_for(device, precision, large))
         embedding, norm = weights["model.embed_tokens.weight"], weights["model.norm.weight"]
-        self._embedding = embedding if mapped else embedding.clone()  # a tensor of the file keeps all of it in memory
+        self._embedding = embedding if from_file else embedding.clone()  # a tensor of the file keeps all of it in memory
         self._last_norm = norm.clone()
         self._head = join([weights.get("lm_head.weight", self._embedding)], self._last_norm)
         self._layers = [self._layer(weights, f"model.layers.{i}.", join) for i in range(int(config["num_hidden_layers"]))]
@@ -80,14 +81,34 @@ class FusedDecoder:
         def get(name: str) -> Tensor:
             return weights[f"{at}{name}.weight"]
 
+        before, after = get("input_layernorm").clone(), get("post_attention_layernorm").clone()
         norms = [get("self_attn.q_norm").expand(self._heads, -1), get("self_attn.k_norm").expand(self._kv_heads, -1)]
         return _Layer(
-            join([get(f"self_attn.{name}_proj") for name in "qkv"], get("input_layernorm").clone()),
+            join([get(f"self_attn.{name}_proj") for name in "qkv"], before),
             torch.cat(norms),
             join([get("self_attn.o_proj")], None),
-            join([get("mlp.gate_proj"), get("mlp.up_proj")], get("post_attention_layernorm").clone()),
+            join([get("mlp.gate_proj"), get("mlp.up_proj")], after),
             join([get("mlp.down_proj")], None),
+            (before, after),
         )
+
+    def adapt(self, layers: Mapping[str, LowRank]) -> Loaded:
+        """An adapter in this decoder's form. Raises UnfitAdapterError for layers that it has not."""
+        sites = {site: joined for index in range(len(self._layers)) for site, joined in self._sites(index).items()}
+        return in_sites(sites, layers, self.device, self.dtype)
+
+    def _sites(self, index: int) -> dict[Site, JoinedLayers]:
+        """What adapters may change in a block."""
+        at, hidden, width = f"model.layers.{index}.", self._embedding.shape[1], self._heads * self._size
+        attention, keys, middle = f"{at}self_attn.", self._kv_heads * self._size, self._middle
+        before, after = self._layers[index].norms
+        qkv = {f"{attention}q_proj": width, f"{attention}k_proj": keys, f"{attention}v_proj": keys}
+        return {
+            (index, "qkv"): JoinedLayers(qkv, before),
+            (index, "out"): JoinedLayers({f"{attention}o_proj": hidden}),
+            (index, "gate_up"): JoinedLayers({f"{at}mlp.gate_proj": middle, f"{at}mlp.up_proj": middle}, after),
+            (index, "down"): JoinedLayers({f"{at}mlp.down_proj": hidden}),
+        }
 
     def _rotations(self, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines [max_context, 1, head size] of rotary position embedding (Su et al. 2021)."""
@@ -115,9 +136,11 @@ class FusedDecoder:
         cos, sin = self._cos[flat], self._sin[flat]
         mask = window.mask if width == 1 else window.mask.repeat(1, 1, self._heads // self._kv_heads, 1)
         for index, layer in enumerate(self._layers):
-            x = x + layer.out(self._attend(index, layer, self._norm(x), cos, sin, mask, cache, window))
-            gate_up = layer.gate_up(self._norm(x))
-            x = x + layer.down(F.silu(gate_up[:, : self._middle]).mul_(gate_up[:, self._middle :]))
+            found = self._attend(index, layer, self._norm(x), cos, sin, mask, cache, window)
+            x = x + _adapted(layer.out, found, window, (index, "out"))
+            gate_up = _adapted(layer.gate_up, self._norm(x), window, (index, "gate_up"))
+            between = F.silu(gate_up[:, : self._middle]).mul_(gate_up[:, self._middle :])
+            x = x + _adapted(layer.down, between, window, (index, "down"))
         return x
 
     def _attend(
@@ -127,7 +150,7 @@ class FusedDecoder:
         were further tokens, so keys and values are never repeated."""
         heads, kv_heads, size, rows = self._heads, self._kv_heads, self._size, window.rows
         group = heads // kv_heads
-        mixed = layer.qkv(x).view(x.shape[0], heads + 2 * kv_heads, size)
+        mixed = _adapted(layer.qkv, x, window, (index, "qkv")).view(x.shape[0], heads + 2 * kv_heads, size)
         turned = mixed[:, : heads + kv_heads]
         turned = self._norm(turned) * layer.qk_norm
         turned = torch.addcmul(turned * cos, turned.roll(size // 2, -1), sin)
@@ -148,6 +171,14 @@ class FusedDecoder:
         return (wide * wide.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()).to(x.dtype)
 
 
+def _adapted(linear: Linear, x: Tensor, window: Window, site: Site) -> Tensor:
+    """A product, and what the adapters of the window's rows change of it."""
+    y = linear(x)
+    if window.adapted is not None:
+        window.adapted.add(site, x, y)
+    return y
+
+
 def _attend_once(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """Attention of one token of every row, query [rows, key heads, group, size], as two products of batches: torch's own kernel
     gives such narrow queries half the speed (measured with 2 threads)."""
@@ -164,52 +195,3 @@ def _read_weights(folder: Path, device: torch.device) -> dict[str, Tensor]:
         with safe_open(file, framework="pt", device=str(device)) as opened:
             weights |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
     return weights
-
-
-def _linear_for(device: torch.device, precision: Weights, large: bool) -> Callable[[Tensor], Linear]:
-    if precision == "int8":
-        return quantized
-    return _plain if large or device.type != "cpu" else _packed
-
-
-def _folded(linear: Callable[[Tensor], Linear]) -> Join:
-    """One matrix, with the norm's weight in it: fewer operations, and a copy of all weights."""
-
-    def join(parts: Sequence[Tensor], norm: Tensor | None) -> Linear:
-        whole = parts[0] if len(parts) == 1 else torch.cat(list(parts))
-        return linear(whole if norm is None else whole * norm)
-
-    return join
-
-
-def _mapped(parts: Sequence[Tensor], norm: Tensor | None) -> Linear:
-    """The matrices as the file has them: where that is mapped into memory, every process of a machine reads the same pages."""
-
-    def run(x: Tensor) -> Tensor:
-        x = x if norm is None else x * norm
-        found = [F.linear(x, part) for part in parts]
-        return found[0] if len(found) == 1 else torch.cat(found, -1)
-
-    return run
-
-
-def _plain(weight: Tensor) -> Linear:
-    return lambda x: F.linear(x, weight)
-
-
-def _packed(weight: Tensor) -> Linear:
-    """Weights in oneDNN's own layout for several rows, transposed for one row."""
-    narrow = weight.t().contiguous()
-    try:
-        wide = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 8)
-        multiply = torch.ops.mkldnn._linear_pointwise
-        multiply(weight.new_zeros(2, weight.shape[1]), wide, None, "none", [], "")
-    except (AttributeError, RuntimeError):  # a build without oneDNN
-        return _plain(weight)
-
-    def run(x: Tensor) -> Tensor:
-        if x.shape[0] == 1:
-            return x @ narrow
-        return multiply(x, wide, None, "none", [], "")  # type: ignore[no-any-return]
-
-    return run

@@ -33,7 +33,9 @@ def quantized(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], 
     return run
 
 
-class _QuantizedLinear(nn.Module):
+class QuantizedLinear(nn.Module):
+    """In the place of a linear layer."""
+
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self._run = quantized(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
@@ -47,4 +49,4 @@ def quantize_linears(model: nn.Module) -> None:
     """Put quantized layers in the place of all of a model's linear ones."""
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.Linear):
-            model.set_submodule(name, _QuantizedLinear(module))
+            model.set_submodule(name, QuantizedLinear(module))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from workloads.serving.engine.adapters.mixture import Loaded
 from workloads.serving.engine.base import Request
 from workloads.serving.engine.batch import Batch
 from workloads.serving.engine.cache import SlotCache
@@ -30,8 +31,9 @@ class BatchPlaces:
     def every(self) -> Sequence[Running]:
         return [*self._batch.rows, *self._waiting]
 
-    def enqueue(self, request: Request, stream: Stream, constraint: Constraint | None) -> None:
-        self._waiting.add(Running(request, stream, request.token_ids + request.resume_tokens, constraint))
+    def enqueue(self, request: Request, stream: Stream, constraint: Constraint | None, adapter: Loaded | None = None) -> None:
+        prompt = request.token_ids + request.resume_tokens
+        self._waiting.add(Running(request, stream, prompt, constraint, adapter=adapter))
 
     def remove(self, request_id: str) -> Running | None:
         row = self._batch.find(request_id)
@@ -53,7 +55,7 @@ class BatchPlaces:
         for row in range(self._batch.ready, len(self._batch.rows)):
             running = self._batch.rows[row]
             if not running.read and running.request.sampling.prompt_logprobs is None:
-                running.read = self._prefixes.restore(running.prompt[:-1], row)
+                running.read = self._prefixes.restore(running.prompt[:-1], row, running.kind)
                 reused += running.read
         return reused
 
@@ -61,4 +63,4 @@ class BatchPlaces:
         """Remember what a row holds; a text that is scored alone nobody goes on from."""
         running = self._batch.rows[row]
         if running.request.max_new_tokens:
-            self._prefixes.keep(running.cached, row)
+            self._prefixes.keep(running.cached, row, running.kind)

@@ -1,7 +1,7 @@
 """Keys and values of what was read before, so that a prompt with the same beginning does not compute it again.
 
-A tree of blocks of tokens. A block is known by the block before it and its own tokens, compared whole and never by a hash,
-so what is found is what was asked for. Not for which request is in which row (batch.py).
+A tree of blocks of tokens for each kind of prompt: those of an adapter, and those without. A block is known by the block before it,
+the first by its kind, and its own tokens, compared whole and never by a hash of them, so what is found is what was asked for. Not for which request is in which row (batch.py).
 """
 
 from collections import OrderedDict
@@ -15,8 +15,7 @@ from workloads.serving.engine.cache import SlotCache
 BLOCK = 16
 """Tokens: short prompts share too, and a thousand tokens are found in 63 steps."""
 
-_ROOT = -1
-Key = tuple[int, tuple[int, ...]]
+Key = tuple[int | str, tuple[int, ...]]
 
 
 class Prefixes:
@@ -35,9 +34,9 @@ class Prefixes:
         """Blocks held."""
         return len(self._blocks)
 
-    def restore(self, tokens: Sequence[int], row: int) -> int:
+    def restore(self, tokens: Sequence[int], row: int, kind: str = "") -> int:
         """Put the longest known beginning of `tokens` into a row; how many tokens that is."""
-        keys = self._known(tokens)
+        keys = self._known(tokens, kind)
         if keys:
             places = torch.tensor([self._blocks[key] for key in keys], device=self._cache.device)
             for there, pool in zip(self._cache.views(row, 0, len(keys) * BLOCK), self._pools, strict=True):
@@ -45,13 +44,14 @@ class Prefixes:
             self._use(keys)
         return len(keys) * BLOCK
 
-    def keep(self, tokens: Sequence[int], row: int) -> None:
+    def keep(self, tokens: Sequence[int], row: int, kind: str = "") -> None:
         """Remember `tokens`, the whole of what a row holds, as far as they fill blocks."""
         if len(tokens) < BLOCK or not self._room():
             return
-        keys = self._known(tokens)
+        keys = self._known(tokens, kind)
         self._use(keys)
-        known, parent = len(keys), self._blocks[keys[-1]] if keys else _ROOT
+        known = len(keys)
+        parent: int | str = self._blocks[keys[-1]] if keys else kind
         for block in list(_blocks(tokens))[known : self._capacity]:
             keys.append((parent, block))
             parent = self._blocks[keys[-1]] = self._free()
@@ -61,9 +61,9 @@ class Prefixes:
                 pool.index_copy_(0, places, here.view(here.shape[0], -1, BLOCK, here.shape[2]).transpose(0, 1))
             self._use(keys)
 
-    def _known(self, tokens: Sequence[int]) -> list[Key]:
+    def _known(self, tokens: Sequence[int], kind: str) -> list[Key]:
         found: list[Key] = []
-        parent = _ROOT
+        parent: int | str = kind
         for block in _blocks(tokens):
             place = self._blocks.get((parent, block))
             if place is None:

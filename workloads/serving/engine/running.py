@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 
 from cluster.errors import RequestError
+from workloads.serving.engine.adapters.mixture import Loaded
 from workloads.serving.engine.base import Chunk, Finish, Request, TokenScore
 from workloads.serving.engine.delivery import Stream
 from workloads.serving.engine.grammar import Constraint
@@ -22,6 +23,12 @@ class Running:
     prompt_scores: list[TokenScore] = field(default_factory=list)
     read: int = 0
     guesses: Guesses | None = None
+    adapter: Loaded | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the cache holds of equal tokens is equal within a kind: the adapter, or none."""
+        return self.request.adapter.content if self.request.adapter else ""
 
     @property
     def length(self) -> int:

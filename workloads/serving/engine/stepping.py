@@ -11,7 +11,8 @@ import threading
 import time
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from cluster.errors import UnavailableError
@@ -30,6 +31,9 @@ _COUNTED_AS: dict[Finish, str] = {
     "deadline": "cancelled",
     "drained": "cancelled",
 }
+
+
+Enqueue = Callable[[Request, Stream, Constraint | None], None]
 
 
 class OnTheWay(Protocol):
@@ -89,27 +93,39 @@ class SteppingEngine(Engine):
 
     async def generate(self, request: Request, pause: float = 0.0) -> AsyncGenerator[Chunk, None]:
         self.check(request)
+        self._require_open()
+        constraint = await asyncio.to_thread(self._grammars.start, request) if request.grammar else None
+        async with self._ready_for(request) as enqueue:
+            self._require_open()
+            stream = Stream()
+            span = start_span(
+                "engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine
+            )
+            self._commands.put(lambda: enqueue(request, stream, constraint))
+            ended: Finish | None = None
+            sent, not_before = 0, 0.0
+            try:
+                while ended is None:
+                    chunk = await stream.next(not_before)
+                    not_before = stream.loop.time() + pause
+                    if not sent and chunk.token_ids:
+                        span.event("first_token")
+                    sent, ended = sent + len(chunk.token_ids), chunk.finish
+                    yield chunk
+            finally:
+                given = len(request.token_ids) + len(request.resume_tokens)
+                span.end("" if ended in (None, "stop", "length") else str(ended), prompt_tokens=given, generated_tokens=sent)
+                if ended is None:
+                    self.cancel(request.id)
+
+    @asynccontextmanager
+    async def _ready_for(self, request: Request) -> AsyncIterator[Enqueue]:
+        """How a request comes to its place. A subclass gets ready here what the request needs until the block ends."""
+        yield self._places.enqueue
+
+    def _require_open(self) -> None:
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
-        constraint = await asyncio.to_thread(self._grammars.start, request) if request.grammar else None
-        stream = Stream()
-        span = start_span("engine.generate", request.traceparent, request_id=request.origin, engine=self.capabilities.engine)
-        self._commands.put(lambda: self._places.enqueue(request, stream, constraint))
-        ended: Finish | None = None
-        sent, not_before = 0, 0.0
-        try:
-            while ended is None:
-                chunk = await stream.next(not_before)
-                not_before = stream.loop.time() + pause
-                if not sent and chunk.token_ids:
-                    span.event("first_token")
-                sent, ended = sent + len(chunk.token_ids), chunk.finish
-                yield chunk
-        finally:
-            given = len(request.token_ids) + len(request.resume_tokens)
-            span.end("" if ended in (None, "stop", "length") else str(ended), prompt_tokens=given, generated_tokens=sent)
-            if ended is None:
-                self.cancel(request.id)
 
     def cancel(self, request_id: str) -> None:
         self._commands.put(lambda: self._end(request_id, "cancelled"))

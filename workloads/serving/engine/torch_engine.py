@@ -4,16 +4,23 @@ Every step admits what waits, reads a bounded part of the prompts, and decodes o
 (stepping.py), who has which row (places.py), the model's arithmetic (decoder.py) nor choosing tokens (sampling.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cluster.errors import UnavailableError
+from workloads.serving.engine.adapters.files import linear_shapes
+from workloads.serving.engine.adapters.mixture import Mixer
+from workloads.serving.engine.adapters.reader import Reader
+from workloads.serving.engine.adapters.shelf import Shelf
 from workloads.serving.engine.base import Capabilities, Chunk, EngineSettings, Finish, Request, TokenScore, Unfinished
 from workloads.serving.engine.batch import Batch
-from workloads.serving.engine.cache import SlotCache
+from workloads.serving.engine.cache import SlotCache, Window
 from workloads.serving.engine.decoder import Decoder, load_decoder
 from workloads.serving.engine.devices import device_of
 from workloads.serving.engine.encoding import Encodings, Task
@@ -22,7 +29,7 @@ from workloads.serving.engine.places import BatchPlaces
 from workloads.serving.engine.prefixes import Prefixes
 from workloads.serving.engine.running import Running
 from workloads.serving.engine.scoring import score_prompt, scores_of
-from workloads.serving.engine.stepping import SteppingEngine
+from workloads.serving.engine.stepping import Enqueue, SteppingEngine
 from workloads.serving.engine.vectors import vectors
 
 
@@ -37,8 +44,19 @@ class TorchEngine(SteppingEngine):
         self._batch = Batch(settings.slots, context, decoder.device)
         self._seats = BatchPlaces(self._batch, self._cache, Prefixes(self._cache, settings.prefix_mb << 20))
         self._encodings = Encodings(self._embed, settings.prefill_tokens)
+        self._mixer = Mixer()
+        self._shelf = None
+        if settings.adapter_mb:
+            self._shelf = Shelf(Reader(decoder, linear_shapes(folder)), settings.adapter_mb << 20, self._mixer.forget)
         can = Capabilities(
-            "torch", context, decoder.vocabulary, settings.slots, decoder.device.type, decoder.parameters, grammars=True
+            "torch",
+            context,
+            decoder.vocabulary,
+            settings.slots,
+            decoder.device.type,
+            decoder.parameters,
+            grammars=True,
+            adapters=self._shelf is not None,
         )
         super().__init__(can, self._seats, Grammars(folder, decoder.vocabulary))
 
@@ -49,6 +67,20 @@ class TorchEngine(SteppingEngine):
         if not self._accepting:
             raise UnavailableError("this replica takes no more requests", "", "send the request again")
         return await self._encodings.ask(Task("embed"), batch, self._commands.put)
+
+    @asynccontextmanager
+    async def _ready_for(self, request: Request) -> AsyncIterator[Enqueue]:
+        """With its adapter in memory."""
+        if request.adapter is None or self._shelf is None:
+            yield self._seats.enqueue
+            return
+        async with self._shelf.held(request.adapter, request.deadline) as loaded:
+            yield partial(self._seats.enqueue, adapter=loaded)
+
+    def close(self) -> None:
+        if self._shelf is not None:
+            self._shelf.close()
+        super().close()
 
     def _run(self) -> None:
         if self._settings.threads and self._decoder.device.type == "cpu":
@@ -88,6 +120,7 @@ class TorchEngine(SteppingEngine):
         scored = any(row.request.sampling.prompt_logprobs is not None for row in running)
         picks = torch.arange(tokens.numel(), device=tokens.device) if scored else ends
         window = self._cache.window(rows.start, positions, min(length, self.capabilities.max_context))
+        window = self._with_adapters(window, rows)
         logits = self._decoder.logits(tokens, positions, picks, self._cache, window)
         for index, row in enumerate(running):
             if row.request.sampling.prompt_logprobs is not None:
@@ -106,12 +139,19 @@ class TorchEngine(SteppingEngine):
         guess = batch.guess(self._settings.guess_tokens)
         tokens, positions, window = batch.decode_tokens(self._cache, guess)
         picks = torch.arange(tokens.numel(), device=tokens.device)
-        logits = self._decoder.logits(tokens, positions, picks, self._cache, window)
+        logits = self._decoder.logits(tokens, positions, picks, self._cache, self._with_adapters(window, rows))
         if guess:
             self._check_guess(guess, logits)
         else:
             batch.advance(rows)
             self._choose(rows, logits)
+
+    def _with_adapters(self, window: Window, rows: slice) -> Window:
+        """The window with the adapters of its rows."""
+        every = [row.adapter for row in self._batch.rows]
+        width = len(window.slots) // window.rows
+        adapted = self._mixer.adapted(every[rows], every, width, self._decoder.device)
+        return window if adapted is None else replace(window, adapted=adapted)
 
     def _check_guess(self, guess: list[int], logits: Tensor) -> None:
         """Go on with the only decoding row as long as the model says what was guessed, and one token beyond."""
