@@ -2,6 +2,7 @@
 
 import heapq
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -36,9 +37,8 @@ def test_shared_speed_agrees_with_a_simulation_whatever_the_lengths() -> None:
     assert mean(foretold) == pytest.approx(seen, rel=0.05)
 
 
-def simulate(arrivals: float, speed: "object", slots: int, count: int) -> float:
+def simulate(arrivals: float, speed: Callable[[int], float], slots: int, count: int) -> float:
     """The time's mean of requests there; each is one unit of work, done at speed(n)/n while n share."""
-    assert callable(speed)
     draws, now, done, work, area = random.Random(3), 0.0, 0, 0.0, 0.0
     there: list[float] = []  # the shared work at which each ends
     line = 0

@@ -10,7 +10,7 @@ import pytest
 from cluster.errors import UserError
 from tests.workloads.serving.tiny_model import write_model
 from workloads.serving.engine.openvino import quantize
-from workloads.serving.engine.openvino.description import GRAPH, Description, read_description
+from workloads.serving.engine.openvino.description import GRAPH, Description, Weights, read_description
 from workloads.serving.engine.openvino.export import export_model
 from workloads.serving.engine.openvino.quantize import GROUP, _nibbles, grouped, rounded
 from workloads.serving.engine.openvino.runtime import openvino
@@ -34,8 +34,9 @@ def test_eight_bits_make_a_smaller_graph(
 def test_four_bits_are_smaller_still(tmp_path: Path) -> None:
     """The embedding stays in 16 bits, and the output layer in 8."""
     folder = write_model(tmp_path / "model", width=256)
+    kinds: tuple[Weights, ...] = ("int8", "int4")
     sizes = {}
-    for weights in ("int8", "int4"):
+    for weights in kinds:
         export_model(folder, tmp_path / weights, weights)
         sizes[weights] = (tmp_path / weights / GRAPH).with_suffix(".bin").stat().st_size
     vocabulary = read_description(tmp_path / "int8").vocabulary
