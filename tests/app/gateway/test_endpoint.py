@@ -164,7 +164,10 @@ def test_chat_with_the_openai_client(served: Served) -> None:
     )
     text = "".join(event.choices[0].delta.content or "" for event in events if event.choices)
     assert text == whole.choices[0].message.content
-    assert events[-1].usage == whole.usage
+    assert events[-1].usage is not None
+    assert events[-1].usage.total_tokens == whole.usage.total_tokens
+    assert events[-1].usage.prompt_tokens_details is not None
+    assert events[-1].usage.prompt_tokens_details.cached_tokens == whole.usage.prompt_tokens, "it is kept by then"
 
 
 def test_a_request_id_comes_back_once(served: Served) -> None:
