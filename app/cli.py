@@ -29,9 +29,14 @@ Command = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run one verb; the exit status for the shell (0 done, 1 failed, 2 the user can mend it, 130 stopped)."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = build_parser().parse_args(endpoint.with_action(plan.with_action(corpus.with_action(given))))
+    options = parse(given)
     command: Command = options.command
     return exit_status(lambda: command(options))
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What a command line asks for; exits with 2 and says why where it asks for nothing that there is."""
+    return build_parser().parse_args(endpoint.with_action(plan.with_action(corpus.with_action(arguments))))
 
 
 def build_parser() -> argparse.ArgumentParser:

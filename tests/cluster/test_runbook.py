@@ -8,7 +8,7 @@ import click
 import pytest
 from ray.scripts.scripts import cli
 
-from app.cli import build_parser
+from app.cli import parse
 from tests.cluster.monitoring.test_alerts import sections
 
 RUNBOOK = (Path(__file__).resolve().parents[2] / "cluster" / "runbook.md").read_text(encoding="utf-8")
@@ -39,7 +39,9 @@ def ray_takes(words: list[str]) -> None:
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if words_of(line, "hanlin") is not None])
 def test_hanlin_takes_the_command(line: str) -> None:
-    build_parser().parse_args(words_of(line, "hanlin"))  # exits where it does not
+    words = words_of(line, "hanlin")
+    assert words is not None
+    parse(words)  # exits where it does not
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if words_of(line, "ray") is not None])
