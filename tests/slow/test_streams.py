@@ -22,6 +22,7 @@ from cluster.session import Session
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.deploy import application_of, bind_replica, deploy_revision, free_port, stop_serving
+from workloads.serving.gateway_spec import CacheSpec
 from workloads.serving.spec import ServingSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -42,7 +43,8 @@ class Answer:
         return max(later - sooner for sooner, later in zip(self.times, self.times[1:], strict=False))
 
 
-SPEC = ServingSpec(port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=1)
+SPEC = ServingSpec(port=free_port(), replicas=2, cpus_per_replica=0.5, threads=1, drain_seconds=1, cache=CacheSpec(megabytes=0))
+"""No answers are kept: the second run of a question is to be computed again."""
 
 
 @pytest.fixture(scope="module")
