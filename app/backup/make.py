@@ -33,7 +33,7 @@ from app.backup.records import ModelRecord, read_models, to_json
 from app.gateway.limits.keystore import keys_of
 from app.registry.adapters import held_adapters
 from app.registry.audit import AuditLog, exclusive
-from app.registry.registry import FOLDER, registered_models
+from app.registry.registry import FOLDER, registered_artifacts
 from app.registry.tracking import Tracking
 from cluster import storage
 from cluster.artifacts import Artifact, ArtifactStore, open_artifact
@@ -212,7 +212,7 @@ def _save_artifacts(
 
 def _needed(store: ArtifactStore, records: Sequence[ModelRecord]) -> Iterator[Artifact]:
     """What registered models and references hold, directly or as inputs; a registered model that is gone is an error."""
-    unheld = {folder.path for folder in garbage(store, keep=registered_models(store) | held_adapters(store))}
+    unheld = {folder.path for folder in garbage(store, keep=registered_artifacts(store) | held_adapters(store))}
     inside = [artifact for artifact in store.artifacts() if artifact.location.path not in unheld]
     yield from inside
     there = {artifact.uri for artifact in inside}

@@ -83,10 +83,10 @@ def _verify(options: argparse.Namespace) -> None:
 
 def _gc(options: argparse.Namespace) -> None:
     from app.registry.adapters import held_adapters
-    from app.registry.registry import registered_models
+    from app.registry.registry import registered_artifacts
 
     store = ArtifactStore(options.store)
-    found = garbage(store, keep=registered_models(store) | held_adapters(store))
+    found = garbage(store, keep=registered_artifacts(store) | held_adapters(store))
     for folder in found:
         print(f"{'deleted' if options.yes else 'would delete'} {folder}")
         if options.yes:

@@ -232,10 +232,12 @@ def open_registry(spec: RegistrySpec, context: StageContext) -> Registry:
     return Registry(spec.name or context.name, context.store, spec.resolve(context.store, context.folder))
 
 
-def registered_models(store: ArtifactStore) -> set[str]:
-    """Fingerprints of every model that a registry of this store holds, for garbage collection. Imports no MLflow."""
+def registered_artifacts(store: ArtifactStore) -> set[str]:
+    """Fingerprints of every model that a registry of this store holds, and of its evaluation, for garbage collection. Imports no
+    MLflow."""
     folder = store.root / FOLDER / "registered"
-    return {Revision.from_json(storage.read_bytes(folder / file.path)).fingerprint for file in storage.list_files(folder)}
+    revisions = [Revision.from_json(storage.read_bytes(folder / file.path)) for file in storage.list_files(folder)]
+    return {each for one in revisions for each in (one.fingerprint, one.evaluation_fingerprint) if each}
 
 
 def productions(entries: list[AuditEntry]) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.registry import Registry, RegistrySpec, open_registry
-from app.registry.registry import registered_models
+from app.registry.registry import registered_artifacts
 from cluster.artifacts import Artifact
 from cluster.errors import ArtifactError, ModelNotFoundError, StorageError, UserError
 from cluster.garbage import garbage
@@ -155,11 +155,11 @@ def test_a_change_that_fails_is_logged_and_not_counted(registry: Registry, three
     assert registry.rollback().number == 1
 
 
-def test_registered_models_are_kept_from_garbage(registry: Registry, three: list[Artifact]) -> None:
-    assert registered_models(registry.store) == {model.fingerprint for model in three}
-    assert {a.path for a in garbage(registry.store)} >= {model.location.path for model in three}
-    kept = {a.path for a in garbage(registry.store, registered_models(registry.store))}
-    assert not kept & {model.location.path for model in three}
+def test_registered_models_and_their_evaluations_are_kept_from_garbage(registry: Registry, three: list[Artifact]) -> None:
+    there = {artifact.location.path for artifact in registry.store.artifacts() if artifact.kind in ("model", "evaluation")}
+    assert len(there) == 2 * len(three)
+    assert {folder.path for folder in garbage(registry.store)} >= there
+    assert not {folder.path for folder in garbage(registry.store, registered_artifacts(registry.store))} & there
 
 
 def test_knowing_what_is_registered_imports_no_mlflow(registry: Registry, make_model, evaluate) -> None:  # type: ignore[no-untyped-def]
