@@ -34,3 +34,14 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         "--address", default="", help="host:port of a Ray cluster (default: RAY_ADDRESS, else a private session)"
     )
     parser.add_argument("--cpus", type=int, default=0, help="processors of a private session (default: all)")
+
+
+def positive(text: str) -> float:
+    """A number above 0. Raises argparse.ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value

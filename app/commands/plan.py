@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from app.commands.arguments import Verbs, add_recipe, add_session, verb
+from app.commands.arguments import Verbs, add_recipe, add_session, positive, verb
 from app.commands.corpus_plan import size_of
 
 _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmbt]?)", re.IGNORECASE)
@@ -42,8 +42,8 @@ def with_action(arguments: Sequence[str]) -> list[str]:
 
 
 def _add_budget(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--gpu-hours", type=_positive, metavar="HOURS", help="hours of one GPU, together")
-    parser.add_argument("--hours", type=_positive, help="time that it may take, on this machine or on --machines with --gpu")
+    parser.add_argument("--gpu-hours", type=positive, metavar="HOURS", help="hours of one GPU, together")
+    parser.add_argument("--hours", type=positive, help="time that it may take, on this machine or on --machines with --gpu")
     parser.add_argument(
         "--by", type=_hours_until, metavar="DATE", help="when it must be done, like 2030-01-31 or 2030-01-31T18:00"
     )
@@ -56,8 +56,8 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpu", default="", metavar="NAME", help="train on GPUs of this kind, like H100")
     parser.add_argument("--mfu", type=_share, help="share of the GPU's peak that training reaches (default: 0.4)")
     parser.add_argument("--machines", type=int, metavar="NUMBER", help="GPUs, or machines like this one, side by side")
-    parser.add_argument("--price", type=_positive, metavar="PER_HOUR", help="price of a machine (or GPU) and hour")
-    parser.add_argument("--epochs", type=_positive, default=4.0, help="most passes over the text (default: 4)")
+    parser.add_argument("--price", type=positive, metavar="PER_HOUR", help="price of a machine (or GPU) and hour")
+    parser.add_argument("--epochs", type=positive, default=4.0, help="most passes over the text (default: 4)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -92,18 +92,8 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
     return tuple(int(each) for each in parts)
 
 
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
-
-
 def _share(text: str) -> float:
-    if (value := _positive(text)) > 1:
+    if (value := positive(text)) > 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
     return value
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from app.commands.arguments import Verbs, add_recipe, verb
+from app.commands.arguments import Verbs, add_recipe, positive, verb
 from app.commands.corpus_plan import size_of
 
 
@@ -13,13 +13,13 @@ def add_plan(actions: Verbs) -> None:
         "--measure", action="store_true", help="measure the model on this machine, in minutes, and keep the figures"
     )
     parser.add_argument("--revision", default="production", help="its number or alias (default: production)")
-    parser.add_argument("--requests-per-second", type=_positive, metavar="NUMBER", help="requests in the busiest second")
-    parser.add_argument("--requests-per-day", type=_positive, metavar="NUMBER", help="requests of a day, with --peak")
-    parser.add_argument("--peak", type=_positive, default=3.0, help="busiest time, in times of the day's mean (default: 3)")
+    parser.add_argument("--requests-per-second", type=positive, metavar="NUMBER", help="requests in the busiest second")
+    parser.add_argument("--requests-per-day", type=positive, metavar="NUMBER", help="requests of a day, with --peak")
+    parser.add_argument("--peak", type=positive, default=3.0, help="busiest time, in times of the day's mean (default: 3)")
     parser.add_argument("--prompt-tokens", type=_whole, default=256, metavar="NUMBER", help="of a prompt (default: 256)")
     parser.add_argument("--answer-tokens", type=_whole, default=128, metavar="NUMBER", help="of an answer (default: 128)")
-    parser.add_argument("--first-token", type=_positive, default=1.0, metavar="SECONDS", help="aim (default: 1)")
-    parser.add_argument("--per-token", type=_positive, default=0.1, metavar="SECONDS", help="aim (default: 0.1)")
+    parser.add_argument("--first-token", type=positive, default=1.0, metavar="SECONDS", help="aim (default: 1)")
+    parser.add_argument("--per-token", type=positive, default=0.1, metavar="SECONDS", help="aim (default: 0.1)")
     parser.add_argument(
         "--machine-cpus", type=_whole, metavar="NUMBER", help="processors of a machine (default: the measured one's)"
     )
@@ -32,16 +32,6 @@ def _plan(options: argparse.Namespace) -> None:
     from app.planning.serving import run_serve_plan
 
     print(run_serve_plan(options))
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
 
 
 def _whole(text: str) -> int:

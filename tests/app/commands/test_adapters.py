@@ -1,7 +1,6 @@
 """adapters add|list|remove from the command line, and what a store keeps of them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,14 @@ from app.cli import main
 from app.registry.adapters import published
 from cluster.artifacts import open_artifact
 from tests.app.backup.conftest import MakePlace, Place
+from tests.app.commands.conftest import Run, VerbOf
 from tests.workloads.serving.tiny_adapter import write_adapter
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(used: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(verb_of: VerbOf) -> Run:
     """`run("add", "law", folder)`: exit status, output and errors of the verb on the recipe of that registry."""
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f"name: tiny\nstore: {used.store.root.path}\ncorpus: {{}}\n", encoding="utf-8")
-
-    def call(action: str, *more: str) -> tuple[int, str, str]:
-        status = main(["adapters", action, str(recipe), *more])
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return call
+    return verb_of("adapters")
 
 
 @pytest.fixture

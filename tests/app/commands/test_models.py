@@ -1,29 +1,18 @@
 """models list|show|promote|rollback|audit from the command line: two revisions, the first in production after a rollback."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from app.cli import main
 from tests.app.backup.conftest import Place
-
-Run = Callable[..., tuple[int, str, str]]
+from tests.app.commands.conftest import Run, VerbOf
 
 
 @pytest.fixture
-def run(used: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(verb_of: VerbOf) -> Run:
     """`run("show", "1")`: exit status, output and errors of the verb on the recipe of that registry."""
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f"name: tiny\nstore: {used.store.root.path}\ncorpus: {{}}\n", encoding="utf-8")
-
-    def call(action: str, *more: str) -> tuple[int, str, str]:
-        status = main(["models", action, str(recipe), *more])
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return call
+    return verb_of("models")
 
 
 def test_list_and_show(run: Run) -> None:

@@ -3,33 +3,22 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from app.cli import main
 from app.commands import release as verbs
 from app.release.desk import Desk, Look, Wish
 from app.release.state import Plan, Release, advance, begin, ready
 from tests.app.backup.conftest import Place
-
-Run = Callable[..., tuple[int, str, str]]
+from tests.app.commands.conftest import Run, VerbOf
 
 
 @pytest.fixture
-def run(used: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(verb_of: VerbOf) -> Run:
     """`run("status")`: exit status, output and errors of the verb."""
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f"name: tiny\nstore: {used.store.root.path}\ncorpus: {{}}\n", encoding="utf-8")
-
-    def call(action: str, *more: str) -> tuple[int, str, str]:
-        status = main(["release", action, str(recipe), *more])
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return call
+    return verb_of("release")
 
 
 @pytest.fixture
