@@ -1,7 +1,9 @@
 """A very small Qwen3 with a byte-level tokenizer, made on the spot: random weights, real files."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -101,3 +103,14 @@ def commit_model(store: ArtifactStore, folder: Path, name: str) -> Artifact:
     with store.draft(work) as draft:
         draft.upload(folder)
     return store.open("model", work.folder)
+
+
+def mean_states(folder: Path, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+    """The mean of transformers' last states of each text alone, of length 1."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        means = [model.base_model(torch.tensor([text])).last_hidden_state[0].mean(0) for text in texts]
+    return [torch.nn.functional.normalize(mean, dim=0).tolist() for mean in means]

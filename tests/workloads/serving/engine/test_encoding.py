@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM
 
 from cluster.errors import ContextLengthError, RequestError, UnavailableError
 from tests.workloads.serving.test_torch_engine import POISON, Fragile
+from tests.workloads.serving.tiny_model import mean_states
 from workloads.serving.engine.base import Chunk, Engine, EngineSettings, Request, Sampling
 from workloads.serving.engine.decoder import Decoder, HubDecoder, load_decoder
 from workloads.serving.engine.encoding import Encodings, Task, choose
@@ -44,11 +43,7 @@ def engine(request: pytest.FixtureRequest, tiny_folder: Path) -> Iterator[Engine
 
 @pytest.fixture(scope="module")
 def expected(tiny_folder: Path) -> list[list[float]]:
-    """The mean of transformers' last states of each text alone."""
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny_folder).eval()
-    with torch.inference_mode():
-        means = [model.base_model(torch.tensor([text])).last_hidden_state[0].mean(0) for text in TEXTS]
-    return [torch.nn.functional.normalize(mean, dim=0).tolist() for mean in means]
+    return mean_states(tiny_folder, TEXTS)
 
 
 def test_embeddings_are_the_mean_of_the_last_states(engine: Engine, expected: list[list[float]]) -> None:

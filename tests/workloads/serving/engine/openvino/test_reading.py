@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import AutoModelForCausalLM
 
 from cluster.errors import ContextLengthError, RequestError, UnavailableError
+from tests.workloads.serving.tiny_model import mean_states
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Chunk, Engine, EngineSettings, Request, Sampling
 from workloads.serving.engine.openvino.paged import PagedModel, Piece
@@ -28,10 +26,7 @@ def engine(tiny_build: Path) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def expected(tiny_folder: Path) -> list[list[float]]:
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny_folder).eval()
-    with torch.inference_mode():
-        means = [model.base_model(torch.tensor([text])).last_hidden_state[0].mean(0) for text in TEXTS]
-    return [torch.nn.functional.normalize(mean, dim=0).tolist() for mean in means]
+    return mean_states(tiny_folder, TEXTS)
 
 
 async def answer(engine: Engine) -> Chunk:
