@@ -64,7 +64,8 @@ class ServeUpstream:
             return self._cards[app]  # to ask for it would wake a replica
         with _plain_errors():
             handle = await self._handle(app)
-            card: ModelCard = await asyncio.wait_for(handle.card.remote(), self._accept_seconds)
+            async with asyncio.timeout(self._accept_seconds):
+                card: ModelCard = await handle.card.remote()
             self._cards[app] = card
             return card
 
@@ -86,7 +87,8 @@ class ServeUpstream:
             ended = False
             try:
                 with _loss():
-                    await asyncio.wait_for(anext(response), self._patience(request))  # empty: a replica has taken the request
+                    async with asyncio.timeout(self._patience(request)):
+                        await anext(response)  # empty: a replica has taken the request
                     async for chunk in response:
                         ended = chunk.finish is not None
                         yield _still_ours(chunk)
@@ -106,7 +108,8 @@ class ServeUpstream:
     async def _encode(self, app: str, task: str, *arguments: Any) -> Any:
         with _plain_errors():
             handle = await self._handle(app)
-            return await asyncio.wait_for(handle.encode.remote(task, *arguments), ENCODE_SECONDS)
+            async with asyncio.timeout(ENCODE_SECONDS):
+                return await handle.encode.remote(task, *arguments)
 
     def _patience(self, request: Request) -> float:
         """No longer than the request has left."""

@@ -31,7 +31,8 @@ class BatchWorker:
             self._new.clear()
             await self.round()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._new.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):  # wait_for (Python 3.11) forgets an end that comes with a new batch
+                    await self._new.wait()
 
     async def round(self) -> None:
         """Run what is there and nobody else runs. What fails is told, and tried again in the next round."""
