@@ -201,7 +201,9 @@ def _setting(arguments: list[str] | None) -> tuple[Setting, int]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(0, options.vocabulary, (options.steps * options.batch, options.length), generator=generator)
-    training = TrainingSpec(global_batch=options.batch, micro_batch=options.micro, precision=options.precision)
+    training = TrainingSpec(
+        global_batch=options.batch, micro_batch=options.micro, optimizer="adamw", precision=options.precision
+    )
     precision = choose_precision(training.precision, device)
     model = ModelSpec(preset=options.preset)
     clock = time.process_time if options.clock == "processor" else time.perf_counter

@@ -19,7 +19,7 @@ import torch
 from benchmarks.small.run import SMALL, small_run
 from workloads.training.spec import TrainingSpec
 
-_COMMON: dict[str, Any] = {"global_batch": 4, "micro_batch": 4, "learning_rate": 3e-3, "warmup_steps": 20}
+_COMMON: dict[str, Any] = {"optimizer": "adamw", "global_batch": 4, "micro_batch": 4, "learning_rate": 3e-3, "warmup_steps": 20}
 _LARGE: dict[str, Any] = {"global_batch": 16, "micro_batch": 4}
 VARIANTS: dict[str, dict[str, Any]] = {
     "adamw wsd": {},

@@ -41,7 +41,13 @@ def model_of(width: int) -> ModelSpec:
 
 def train(folder: Path, width: int, base: int | None, rate: float, seed: int, steps: int) -> dict[str, Any]:
     spec = TrainingSpec(
-        steps=steps, global_batch=4, micro_batch=4, learning_rate=rate, warmup_steps=steps // 6, base_width=base
+        steps=steps,
+        global_batch=4,
+        micro_batch=4,
+        optimizer="adamw",
+        learning_rate=rate,
+        warmup_steps=steps // 6,
+        base_width=base,
     )
     return asdict(small_run(folder, model_of(width), spec, seed, _HELDOUT_ROWS))
 

@@ -59,7 +59,7 @@ class TrainingSpec(Spec):
     micro_batch: int = Field(8, ge=1, description="rows at once through the model; bounds the memory")
     growth: GrowthSpec = Field(GrowthSpec(), description="steps and sequences that begin small")
     optimizer: OptimizerName = Field(
-        "adamw", description="adamw, or muon (for the layers' matrices; the rest stays with AdamW)"
+        "muon", description="muon (for the layers' matrices, AdamW for the rest), or adamw for all"
     )
     learning_rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate of either optimizer")
     optimizer_states: States = Field(
@@ -159,7 +159,7 @@ class TrainingSpec(Spec):
     @model_validator(mode="after")
     def _rates_carry_over(self) -> "TrainingSpec":
         if self.base_width is not None and self.optimizer != "adamw":
-            raise ValueError(f"base_width with optimizer {self.optimizer}: rates carry over with adamw; leave one of them out")
+            raise ValueError(f"base_width with optimizer {self.optimizer}: rates carry over with adamw; set optimizer: adamw, or leave base_width out")
         return self
 
     @model_validator(mode="after")

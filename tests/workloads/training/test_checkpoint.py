@@ -120,7 +120,7 @@ def test_the_random_state_comes_back() -> None:
 def test_the_optimizer_comes_back_and_refuses_another_models() -> None:
     def fresh(layers: int) -> tuple[torch.nn.Module, torch.optim.AdamW]:
         model = build_decoder(decoder_config(TINY.model_copy(update={"layers": layers}), 64, 16), seed=0)
-        return model, make_optimizer(model, TrainingSpec())
+        return model, make_optimizer(model, TrainingSpec(optimizer="adamw"))
 
     model, optimizer = fresh(2)
     create_state(model, optimizer)

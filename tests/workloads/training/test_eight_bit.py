@@ -23,7 +23,7 @@ from workloads.training.optimizer import (
 from workloads.training.spec import TrainingSpec
 
 WIDE = TINY.model_copy(update={"hidden_size": 64, "intermediate_size": 128})
-EIGHT = TrainingSpec(optimizer_states="8bit", weight_average=0.9)
+EIGHT = TrainingSpec(optimizer="adamw", optimizer_states="8bit", weight_average=0.9)
 
 needs_torchao = pytest.mark.skipif(
     importlib.util.find_spec("torchao") is None, reason="torchao is not installed: pip install 'hanlin[eight-bit]'"
@@ -54,7 +54,7 @@ def test_without_the_package_the_pip_line_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_the_memory_is_counted_and_cut_models_are_refused() -> None:
     model = ModelSpec(preset="124M")
-    whole, small = (training_cost(spec, model, 64_000, 512, 8) for spec in (TrainingSpec(), EIGHT))
+    whole, small = (training_cost(spec, model, 64_000, 512, 8) for spec in (TrainingSpec(optimizer="adamw"), EIGHT))
     assert small.optimizer_bytes < 0.26 * whole.optimizer_bytes
     assert small.activation_bytes == whole.activation_bytes
     with pytest.raises(ValidationError, match="8bit with a parallel section"):
@@ -74,7 +74,7 @@ def test_large_averages_take_a_byte_a_number() -> None:
 
 @needs_torchao
 def test_it_learns_what_whole_averages_learn() -> None:
-    small, whole = (_made(spec) for spec in (EIGHT, TrainingSpec(weight_average=0.9)))
+    small, whole = (_made(spec) for spec in (EIGHT, TrainingSpec(optimizer="adamw", weight_average=0.9)))
     for each in (small, whole):
         _steps(*each, range(8))
     for one, other in zip(small[0].parameters(), whole[0].parameters(), strict=True):

@@ -35,7 +35,7 @@ def _step(
     batches: list[Batch], group: Communicator, signals: Signals, clip: float = 1.0
 ) -> tuple[StepResult, list[torch.Tensor]]:
     model = build_decoder(decoder_config(TINY, VOCABULARY, LENGTH), seed=0)
-    optimizer = make_optimizer(model, TrainingSpec())
+    optimizer = make_optimizer(model, TrainingSpec(optimizer="adamw"))
     create_state(model, optimizer)
     result = OptimizerStep(NextTokenLoss(model, F32, chunk=10), optimizer, group, clip).run(batches, 1e-2, signals)
     return result, [parameter.detach().clone() for parameter in model.parameters()]
@@ -77,7 +77,7 @@ def test_the_loss_is_the_mean_over_valid_targets_as_transformers_counts_it() -> 
 
 
 def test_a_step_equals_torchs_own_clipping_and_adamw() -> None:
-    rows, spec = _rows(4), TrainingSpec()
+    rows, spec = _rows(4), TrainingSpec(optimizer="adamw")
     result, found = _step([_batch(rows)], Alone(), Signals(), clip=0.1)
     model = build_decoder(decoder_config(TINY, VOCABULARY, LENGTH), seed=0)
     model(input_ids=rows, labels=rows).loss.backward()

@@ -26,7 +26,7 @@ def _shape(width: int) -> ModelSpec:
 
 
 def test_matrices_and_the_last_norm_follow_the_width_and_the_rest_stays() -> None:
-    spec = TrainingSpec(base_width=16, weight_decay=0.1)
+    spec = TrainingSpec(optimizer="adamw", base_width=16, weight_decay=0.1)
     model = build_decoder(decoder_config(_shape(64), VOCABULARY, LENGTH), seed=0)
     optimizer = make_optimizer(model, spec)
     optimizer.set_rate(RATE)
@@ -42,8 +42,8 @@ def test_matrices_and_the_last_norm_follow_the_width_and_the_rest_stays() -> Non
 
 def test_at_the_width_itself_nothing_changes() -> None:
     plain, scaled = (build_decoder(decoder_config(TINY, VOCABULARY, LENGTH), seed=0) for _ in range(2))
-    scale_output(scaled, TrainingSpec(base_width=16))
-    for spec, model in ((TrainingSpec(base_width=16), scaled), (TrainingSpec(), plain)):
+    scale_output(scaled, TrainingSpec(optimizer="adamw", base_width=16))
+    for spec, model in ((TrainingSpec(optimizer="adamw", base_width=16), scaled), (TrainingSpec(optimizer="adamw"), plain)):
         optimizer = make_optimizer(model, spec)
         create_state(model, optimizer)
         for each in model.parameters():
@@ -56,7 +56,7 @@ def test_at_the_width_itself_nothing_changes() -> None:
 
 def _moved(width: int, base: int | None) -> float:
     """How far the logits of one batch have moved after some steps at one rate: root mean square."""
-    spec = TrainingSpec(global_batch=4, micro_batch=4, base_width=base, precision="f32")
+    spec = TrainingSpec(global_batch=4, micro_batch=4, optimizer="adamw", base_width=base, precision="f32")
     model = build_decoder(decoder_config(_shape(width), VOCABULARY, LENGTH), seed=0)
     scale_output(model, spec)
     step, optimizer = prepare(model, spec, Alone(), Precision(torch.float32, "cpu"))
@@ -78,6 +78,6 @@ def test_the_output_moves_alike_at_every_width_and_does_not_without() -> None:
 
 def test_it_is_no_part_of_a_run_that_does_not_ask_for_it_and_is_for_adamw() -> None:
     assert "base_width" not in QUICK.identity()
-    assert TrainingSpec(base_width=64).identity()["base_width"] == 64
+    assert TrainingSpec(optimizer="adamw", base_width=64).identity()["base_width"] == 64
     with pytest.raises(ValidationError, match="rates carry over with adamw"):
         TrainingSpec(base_width=64, optimizer="muon")

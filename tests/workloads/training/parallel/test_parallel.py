@@ -27,6 +27,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "shards": (2, {"parallel": {"shard": 2}}),
     "shards, Muon and averages": (2, {"parallel": {"shard": 2}, "optimizer": "muon", "weight_average": 0.9}),
     "tensor": (2, {"parallel": {"tensor": 2}}),
+    "tensor and Muon": (2, {"parallel": {"tensor": 2}, "optimizer": "muon"}),
     "context": (2, {"parallel": {"context": 2}, "document_mask": True}),
     "copies of shards": (4, {"parallel": {"shard": 2}}),
     "shards of tensors": (4, {"parallel": {"shard": 2, "tensor": 2}}),
@@ -35,7 +36,8 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 def _spec(values: dict[str, Any], workers: int) -> TrainingSpec:
-    return TrainingSpec.model_validate({"workers": workers, "global_batch": 10, "micro_batch": 2, "clip": 0.5, **values})
+    usual = {"global_batch": 10, "micro_batch": 2, "optimizer": "adamw", "clip": 0.5}
+    return TrainingSpec.model_validate(usual | {"workers": workers, **values})
 
 
 def _batches(step: int, by_document: bool) -> list[Batch]:

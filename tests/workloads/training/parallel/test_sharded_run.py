@@ -40,7 +40,7 @@ def _member(rank: int, jobs: list[tuple[Job, int]], folder: str) -> None:
 def test_it_stops_goes_on_and_ends_like_one_process(
     store: ArtifactStore, tokens: Artifact, tokenizer: Artifact, tmp_path: Path
 ) -> None:
-    common = QUICK.model_copy(update={"precision": "f32", "weight_average": 0.9})
+    common = QUICK.model_copy(update={"optimizer": "adamw", "precision": "f32", "weight_average": 0.9})
     cut = TrainingSpec.model_validate({**common.to_json(), "workers": 2, "parallel": {"shard": 2}, "keep_checkpoints": 9})
     job = make_job(store, tokens, tokenizer, cut, run="cut")
     multiprocessing.start_processes(_member, ([(job, 5), (job, 100)], str(tmp_path)), nprocs=2, start_method="fork")
