@@ -45,6 +45,7 @@ RECIPE = {
     },
     "training": {
         "steps": LONG,
+        "optimizer": "adamw",  # Muon would take most of a step of so few tokens
         "global_batch": BATCH,
         "micro_batch": 2,
         "checkpoint_every": EVERY,
