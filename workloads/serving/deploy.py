@@ -118,6 +118,8 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         "num_gpus": spec.gpus_per_replica,
         "memory": memory_of(spec, appetite_of(spec, model, build is not None)),
     }
+    if environment := spec.runtime_env.for_ray():
+        options["runtime_env"] = environment
     router = RequestRouterConfig(request_router_class=PrefixRouter)  # type: ignore[arg-type]
     deployment: Any = serve.deployment(
         Replica,
@@ -192,7 +194,7 @@ def ask_once(app: str) -> Chunk:
 
 
 def engine_of(app: str) -> str:
-    """What runs a served revision: `torch`, or `openvino` where its build was taken."""
+    """What runs a served revision: `torch`, `vllm`, or `openvino` where its build was taken."""
     from ray import serve
 
     handle: Any = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
