@@ -15,7 +15,7 @@ from cluster.room import Room
 from workloads.serving.engine.base import PACK_BELOW
 from workloads.serving.spec import ServingSpec
 
-_PROCESS = {"torch": 300 << 20, "openvino": 180 << 20, "vllm": 2000 << 20}
+_PROCESS = {"torch": 300 << 20, "openvino": 180 << 20, "vllm": 1400 << 20}
 """Bytes of a replica's processes that are their own, without a model: Ray, Serve and the engine's libraries."""
 
 _BUILD_BYTES = {"f32": 4.0, "bf16": 2.0, "int8": 1.1, "int4": 0.7}

@@ -29,6 +29,13 @@ class RuntimeEnvSpec(Spec):
             raise ValueError("runtime_env has py_executable and pip: give one of the two (pip makes an environment of its own)")
         return self
 
+    @property
+    def hint(self) -> str:
+        """What else a copy that does not come up may wait for, to go on a sentence with; empty for the cluster's own."""
+        if self.py_executable:
+            return f" or for {self.py_executable}, which must be on each of them"
+        return f" or for pip to install {', '.join(self.pip)}" if self.pip else ""
+
     def for_ray(self) -> dict[str, Any]:
         """As an actor's option `runtime_env`; empty for the cluster's own. Ray passes the interpreter to a shell."""
         if self.py_executable:

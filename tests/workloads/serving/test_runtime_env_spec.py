@@ -17,6 +17,9 @@ MARK = "HANLIN_TEST_INTERPRETER"
 
 def test_empty_is_the_clusters_own() -> None:
     assert RuntimeEnvSpec().for_ray() == {}
+    assert RuntimeEnvSpec().hint == ""
+    assert "/opt/python, which must be on each" in RuntimeEnvSpec(py_executable="/opt/python").hint
+    assert "pip to install vllm" in RuntimeEnvSpec(pip=("vllm",)).hint
 
 
 def test_an_interpreter_or_packages_and_not_both() -> None:

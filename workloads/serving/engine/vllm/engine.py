@@ -106,6 +106,7 @@ class VllmEngine(Engine):
             return
         self._inside(self._end_all("cancelled")).result()
         self._inside(self._stop()).result()
+        self._llm = None  # else it is stopped a second time, as the process ends
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 

@@ -40,10 +40,6 @@ def engine_arguments(folder: Path, settings: EngineSettings) -> Any:
         )
     if settings.weights == "int8":
         raise UserError("int8 weights with the engine vllm", "f32", "set serving.weights to f32, or serving.engine to torch")
-    if settings.adapter_mb:
-        raise UserError(
-            "adapters with the engine vllm", "the model alone", "set serving.adapter_mb to 0, or serving.engine to torch"
-        )
     config = read_config(folder)
     architecture = (config.get("architectures") or [""])[0]
     if "ForCausalLM" not in architecture:
