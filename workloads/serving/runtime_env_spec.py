@@ -6,7 +6,7 @@ So the head, the gateways and all else need not have what an engine needs. Not f
 import shlex
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from cluster.config import Spec
 
@@ -16,28 +16,14 @@ class RuntimeEnvSpec(Spec):
 
     py_executable: str = Field(
         "",
-        description="interpreter of the copies, on each machine that holds one; of the cluster's Python (3.x) and Ray version, with hanlin and the engine installed",
-    )
-    pip: tuple[str, ...] = Field(
-        (),
-        description="packages that Ray installs for the copies beside the cluster's own, once per machine; start_timeout counts it",
+        description="interpreter of the copies, on each machine that holds one; with the cluster's Python (3.x), Ray and hanlin, and the engine",
     )
 
-    @model_validator(mode="after")
-    def _one_of_the_two(self) -> "RuntimeEnvSpec":
-        if self.py_executable and self.pip:
-            raise ValueError("runtime_env has py_executable and pip: give one of the two (pip makes an environment of its own)")
-        return self
+    def for_ray(self) -> dict[str, Any]:
+        """As an actor's option `runtime_env`; empty for the cluster's own. Ray passes the interpreter to a shell."""
+        return {"py_executable": shlex.quote(self.py_executable)} if self.py_executable else {}
 
     @property
     def hint(self) -> str:
         """What else a copy that does not come up may wait for, to go on a sentence with; empty for the cluster's own."""
-        if self.py_executable:
-            return f" or for {self.py_executable}, which must be on each of them"
-        return f" or for pip to install {', '.join(self.pip)}" if self.pip else ""
-
-    def for_ray(self) -> dict[str, Any]:
-        """As an actor's option `runtime_env`; empty for the cluster's own. Ray passes the interpreter to a shell."""
-        if self.py_executable:
-            return {"py_executable": shlex.quote(self.py_executable)}
-        return {"pip": list(self.pip)} if self.pip else {}
+        return f" or for {self.py_executable}, which must be on each of them" if self.py_executable else ""
