@@ -35,7 +35,7 @@ class LocalUpstream:
     async def stats(self, app: str) -> Stats:
         return self._engine.stats()
 
-    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    def generate(self, app: str, request: Request, pause: float, taken_within: float = 0.0) -> AsyncGenerator[Chunk, None]:
         if not self._engine.alive:
             raise UnavailableError("the engine has ended")
         return self._engine.generate(request, pause)

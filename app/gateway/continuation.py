@@ -62,11 +62,14 @@ class _Answer:
         return bool(self.request.deadline) and time.time() >= self.request.deadline
 
 
-async def continued(attempt: Attempt, request: Request, lost: Callable[[], None]) -> AsyncGenerator[Chunk, None]:
-    """The chunks of one answer from as many replicas as it takes; `lost` is called for each that was lost on the way.
+async def continued(
+    attempt: Attempt, request: Request, lost: Callable[[], None], waits: bool = True
+) -> AsyncGenerator[Chunk, None]:
+    """The chunks of one answer from as many replicas as it takes; `lost` is called for each that was lost on the way. `waits`:
+    where no replica takes the rest, one is asked for again.
 
-    Raises what the first attempt raises where no replica took the request, and UnavailableError once ATTEMPTS are used up or the
-    request's deadline has passed.
+    Raises what the first attempt, or one that is not to wait, raises where no replica took the request, and UnavailableError once
+    ATTEMPTS are used up or the request's deadline has passed.
     """
     answer, failure = _Answer(request), UnavailableError("")
     while answer.attempts < ATTEMPTS and not answer.late:
@@ -81,7 +84,7 @@ async def continued(attempt: Attempt, request: Request, lost: Callable[[], None]
         except ReplicaLostError as error:
             failure = error
         except (UnavailableError, OverloadedError):
-            if answer.attempts == 1:
+            if answer.attempts == 1 or not waits:
                 raise
             await asyncio.sleep(_BACK_OFF_SECONDS * 2 ** (answer.attempts - 2))
             continue

@@ -26,6 +26,7 @@ from workloads.serving.engine.base import Chunk, Request
 
 _LOG = logging.getLogger(__name__)
 _COPIES_AT_ONCE = 2  # per gateway; further ones are left out, so that copies never pile up
+_TO_BE_TAKEN = 0.25  # of the patience for the first text; a replica that is there takes a request in milliseconds
 _BEHIND = 100  # a copy's priority: every request that somebody waits for goes first
 Make = Callable[[SamplingBody, Job], AsyncGenerator[Event, None]]
 
@@ -91,10 +92,10 @@ class Trials:
     def chunks(self, job: Job, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
         """A replica's answer. One that a trial breaks off in the middle goes on from its last token under the last good
         revision, where both have the same tokenizer."""
-        trial = on_trial(self._models.table, job.served.model)
-        chunks = self._upstream.generate(job.served.app, request, pause)
+        trial, app = on_trial(self._models.table, job.served.model), job.served.app
         if trial is None or trial.revision != job.served.revision or job.served.adapter is not None:
-            return chunks
+            return self._upstream.generate(app, request, pause)
+        chunks = self._upstream.generate(app, request, pause, trial.patience * _TO_BE_TAKEN)
         return self._carried(job, request, pause, chunks)
 
     async def _carried(

@@ -36,9 +36,11 @@ class Upstream(Protocol):
     async def stats(self, app: str) -> Stats:
         """The sum over its replicas. Raises UnavailableError."""
 
-    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
-        """The engine's chunks, from another replica where one is lost. Closing it early frees the request's place. Raises
-        UnavailableError, OverloadedError."""
+    def generate(self, app: str, request: Request, pause: float, taken_within: float = 0.0) -> AsyncGenerator[Chunk, None]:
+        """The engine's chunks, from another replica where one is lost. Closing it early frees the request's place.
+
+        `taken_within`: seconds in which a replica must take the request, or its rest, where the caller has another revision to
+        ask (0: as long as requests wait). Raises UnavailableError, OverloadedError."""
 
     async def embed(self, app: str, batch: Batch) -> list[list[float]]:
         """A vector per sequence. Raises RequestError where the model makes none, UnavailableError, OverloadedError."""
@@ -75,19 +77,22 @@ class ServeUpstream:
             told: list[Stats] = await handle.broadcast("stats").results_async(timeout_s=_TELL_SECONDS)
             return Stats.together(told)
 
-    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    def generate(self, app: str, request: Request, pause: float, taken_within: float = 0.0) -> AsyncGenerator[Chunk, None]:
         """A replica that is lost, also one that Serve ends because its time to finish is up, is followed by another."""
         lost = partial(SERVING_LOST.record, app=app)
-        return continued(lambda rest: self._generate_once(app, rest, pause), request, lost)
+        attempt = partial(self._generate_once, app, pause=pause, taken_within=taken_within)
+        return continued(attempt, request, lost, waits=not taken_within)
 
-    async def _generate_once(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    async def _generate_once(
+        self, app: str, request: Request, pause: float, taken_within: float
+    ) -> AsyncGenerator[Chunk, None]:
         with _plain_errors():
             handle = await self._handle(app)
             response = handle.options(stream=True, **_BY_VALUE).generate.remote(request, pause)
             ended = False
             try:
                 with _loss():
-                    async with asyncio.timeout(self._patience(request)):
+                    async with asyncio.timeout(taken_within or self._patience(request)):
                         await anext(response)  # empty: a replica has taken the request
                     async for chunk in response:
                         ended = chunk.finish is not None

@@ -66,7 +66,7 @@ class NoUpstream:
     async def stats(self, app: str) -> Stats:
         raise NotImplementedError
 
-    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    def generate(self, app: str, request: Request, pause: float, taken_within: float = 0.0) -> AsyncGenerator[Chunk, None]:
         raise NotImplementedError
 
     async def embed(self, app: str, batch: Batch) -> list[list[float]]:

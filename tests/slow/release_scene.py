@@ -80,13 +80,17 @@ def write_garbage(source: Path, folder: Path) -> Path:
     return folder
 
 
-def write_slow(source: Path, folder: Path) -> Path:
-    """A model with the same tokenizer that needs many times as long for a token."""
+def write_slow(source: Path, folder: Path, layers: int = 60) -> Path:
+    """The same answers from so many layers more, which add nothing to what the first ones say."""
     write_model(folder, 0, CONTEXT)
-    small = {name: value for name, value in Qwen3Config.from_pretrained(source).to_dict().items() if name != "layer_types"}
-    torch.manual_seed(3)
-    model = Qwen3ForCausalLM(Qwen3Config(**small | {"hidden_size": 512, "num_hidden_layers": 14, "intermediate_size": 1024}))
-    model.generation_config.stop_strings = ["\n问："]
+    small: Any = AutoModelForCausalLM.from_pretrained(source)
+    config = {name: value for name, value in small.config.to_dict().items() if name != "layer_types"}
+    model: Any = Qwen3ForCausalLM(Qwen3Config(**config | {"num_hidden_layers": small.config.num_hidden_layers + layers}))
+    model.load_state_dict(small.state_dict(), strict=False)
+    for layer in model.model.layers[small.config.num_hidden_layers :]:
+        for output in (layer.self_attn.o_proj, layer.mlp.down_proj):
+            torch.nn.init.zeros_(output.weight)
+    model.generation_config = small.generation_config
     model.save_pretrained(folder)
     return folder
 

@@ -157,6 +157,7 @@ def test_a_broken_and_a_slow_revision_go_back(served: Scene, seen: Show) -> None
         show(seen, name, clients, began, release)
         assert clients.failures == []
         assert release.phase is Phase.ROLLED_BACK
+    assert release.decisions[-1].reason.partition(":")[0] in ("first_token", "per_token", "seconds"), "its speed alone"
     assert served.registry.show("production").number == 1
     assert set(deployed()) == {"gateway", "model-tiny@1"}
 

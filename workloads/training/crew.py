@@ -75,10 +75,12 @@ class Crew:
 
     def look(self) -> int | None:
         self._waiting.look()
-        self._outcome = self._outcome or self._roll.ended()
         if self._outcome is not None:
             return None
         stand = self._roll.stand()
+        self._outcome = stand.ended
+        if self._outcome is not None:
+            return None
         self._begun = self._begun or stand.begun
         if not self._begun:
             self._begin_with_fewer()
@@ -107,7 +109,7 @@ class Crew:
         self._groups[0].running.abandon()
 
     def ending(self) -> Ending:
-        outcome = self._roll.ended()
+        outcome = self._roll.stand().ended
         if isinstance(outcome, HanlinError):
             raise outcome
         if outcome != "finished" and self._error is not None:

@@ -28,10 +28,11 @@ _MEMBERS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Stand:
-    """Who is known, and whether they have met."""
+    """Who is known, whether they have met, and how the run ended, while its workers may still be on their way out."""
 
     members: tuple[Member, ...]
     begun: bool
+    ended: Ending | HanlinError | None = None
 
 
 class _Roll:
@@ -99,14 +100,11 @@ class _Roll:
         if self._ended is None or isinstance(how, HanlinError):
             self._ended = how
 
-    async def ended(self) -> Ending | HanlinError | None:
-        return self._ended
-
     async def expect(self, count: int) -> None:
         self._call.expect(count)
 
     async def stand(self) -> Stand:
-        return Stand(self._call.members, self._call.begun)
+        return Stand(self._call.members, self._call.begun, self._ended)
 
     async def send_away(self, names: list[str], leave: Leave) -> None:
         self._leaving |= dict.fromkeys(names, leave)
@@ -157,11 +155,6 @@ class Roll:
 
     def end(self, how: Ending | HanlinError) -> None:
         _asked(self._actor.end.remote(how))
-
-    def ended(self) -> Ending | HanlinError | None:
-        """How the run ended, while its workers may still be on their way out."""
-        how: Ending | HanlinError | None = _asked(self._actor.ended.remote())
-        return how
 
     def expect(self, count: int) -> None:
         """The first meeting waits for so many."""

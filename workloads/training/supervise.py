@@ -16,6 +16,7 @@ from workloads.training.rollcall import Ending
 
 _PATIENCE_S = 120.0  # for the checkpoint of a stopped run
 _WAIT_S = 0.2
+_LOOK_S = 0.5  # each look asks other processes, which compute on the same processors as the workers on a small machine
 
 
 class Workers(Protocol):
@@ -99,7 +100,7 @@ class _Watch:
         self._thread.start()
 
     def _run(self) -> None:
-        while self.wanted is None and not self._ended.wait(_WAIT_S):
+        while self.wanted is None and not self._ended.wait(_LOOK_S):
             try:
                 self.wanted = self._workers.look()
             except Exception:  # noqa: BLE001  # the head may be away; the workers need none of this: look again

@@ -68,7 +68,9 @@ class ScriptedUpstream:
     async def classify(self, app: str, batch: Batch) -> list[list[tuple[str, float]]]:
         return [[("是", 0.25), ("否", 0.75)] for _ in batch]
 
-    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, app: str, request: Request, pause: float, taken_within: float = 0.0
+    ) -> AsyncGenerator[Chunk, None]:
         self.asked.append(request)
         try:
             for step in self.script(request):

@@ -141,6 +141,18 @@ def test_the_rest_of_an_answer_is_asked_for_again_where_others_are_full() -> Non
     assert told.lost == 1
 
 
+def test_who_has_another_to_ask_hears_at_once_that_no_replica_takes_the_rest() -> None:
+    replicas = Replicas(range(10, 18), (3, UnavailableError("none there")))
+
+    async def ask() -> None:
+        async for _ in continued(replicas.attempt, request(), lambda: None, waits=False):
+            pass
+
+    with pytest.raises(UnavailableError, match="none there"):
+        asyncio.run(ask())
+    assert len(replicas.asked) == 2
+
+
 def test_a_stream_without_an_end_is_one_whose_replica_is_lost() -> None:
     replicas = Replicas(range(10, 18))
 
@@ -169,7 +181,7 @@ class LossyUpstream(ScriptedUpstream):
 
     replicas: Replicas
 
-    def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    def generate(self, app: str, request: Request, pause: float, taken_within: float = 0.0) -> AsyncGenerator[Chunk, None]:
         return continued(self.replicas.attempt, request, lambda: None)
 
 

@@ -25,7 +25,9 @@ class DirectUpstream(ScriptedUpstream):
 
     replica: Replica
 
-    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, app: str, request: Request, pause: float, taken_within: float = 0.0
+    ) -> AsyncGenerator[Chunk, None]:
         async with aclosing(self.replica.generate(request, pause)) as chunks:  # type: ignore[type-var]
             await anext(chunks)
             async for chunk in chunks:

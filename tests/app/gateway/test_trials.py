@@ -40,6 +40,7 @@ class TwoRevisions:
     asked: list[tuple[str, Request]] = field(default_factory=list)
     cards: dict[str, ModelCard] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    taken_within: dict[str, float] = field(default_factory=dict)
 
     async def card(self, app: str) -> ModelCard:
         if app in self.gone:
@@ -49,8 +50,11 @@ class TwoRevisions:
     async def stats(self, app: str) -> Stats:
         return Stats()
 
-    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, app: str, request: Request, pause: float, taken_within: float = 0.0
+    ) -> AsyncGenerator[Chunk, None]:
         self.asked.append((app, request))
+        self.taken_within[app] = taken_within
         for step in self.plays[app](request):
             await asyncio.sleep(step if isinstance(step, float) else 0)
             if isinstance(step, Exception):
@@ -146,6 +150,13 @@ def test_so_does_a_stream_and_one_that_has_begun_goes_on(trial: Trial, steps: li
     pieces = [line for line in lines if '"text"' in line]
     assert text(trial, 6)[0] in "".join(pieces)
     assert [each.failed != "" for each in trial.seen() if each.trial] == [True]
+
+
+def test_only_a_trial_s_replicas_must_take_a_request_soon(trial: Trial) -> None:
+    trial.routes(replace(NEW, patience=2.0), OLD)
+    trial.upstream.plays["model-2"] = lambda request: [Chunk((5, 6)), UnavailableError("gone")]
+    trial.post(stream=True)
+    assert trial.upstream.taken_within == {"model-2": 0.5, "model-1": 0.0}
 
 
 def test_a_stream_goes_on_from_its_last_token(trial: Trial) -> None:

@@ -73,13 +73,15 @@ def task_error(cause: Exception) -> RayTaskError:
     return error
 
 
-def ask(*steps: list[Any], deadline: float = 0.0, accept_seconds: float = 5.0) -> tuple[Chunk, Handle]:
+def ask(
+    *steps: list[Any], deadline: float = 0.0, accept_seconds: float = 5.0, taken_within: float = 0.0
+) -> tuple[Chunk, Handle]:
     upstream, handle = ServeUpstream(accept_seconds, sleeps=False), Handle([Stream(each) for each in steps])
     upstream._handles["app"] = handle
 
     async def run() -> Chunk:
         whole = Chunk()
-        async for chunk in upstream.generate("app", Request("r", (9,), 3, deadline=deadline), 0.0):
+        async for chunk in upstream.generate("app", Request("r", (9,), 3, deadline=deadline), 0.0, taken_within):
             whole = whole.then(chunk)
         return whole
 
@@ -129,6 +131,13 @@ def test_a_replica_has_no_longer_to_take_a_request_than_the_request_has_left() -
     began = time.monotonic()
     with pytest.raises(UnavailableError):
         ask([None], deadline=time.time() + 0.05, accept_seconds=60)
+    assert time.monotonic() - began < 30
+
+
+def test_nor_than_one_who_has_another_to_ask_gives_it() -> None:
+    began = time.monotonic()
+    with pytest.raises(UnavailableError):
+        ask([TAKEN, WHOLE[0], ActorDiedError()], [None], accept_seconds=60, taken_within=0.05)
     assert time.monotonic() - began < 30
 
 

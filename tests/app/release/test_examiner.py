@@ -34,7 +34,9 @@ class Revisions:
     async def stats(self, app: str) -> Stats:
         return Stats()
 
-    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, app: str, request: Request, pause: float, taken_within: float = 0.0
+    ) -> AsyncGenerator[Chunk, None]:
         revision = self.there[app]
         scores = tuple(TokenScore(token, revision.logprob) for token in request.token_ids[1:])
         if request.max_new_tokens:

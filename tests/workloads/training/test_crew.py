@@ -26,10 +26,7 @@ class FakeRoll:
     expected: int | None = None
 
     def stand(self) -> Stand:
-        return Stand(self.members, self.begun)
-
-    def ended(self) -> Ending | HanlinError | None:
-        return self.how
+        return Stand(self.members, self.begun, self.how)
 
     def send_away(self, members: list[Member], leave: Leave) -> None:
         self.sent += [(member.place, leave) for member in members]

@@ -35,7 +35,9 @@ class HeldUpstream(ScriptedUpstream):
     async def stats(self, app: str) -> Stats:
         return Stats(slots=4)
 
-    async def generate(self, app: str, request: Request, pause: float) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, app: str, request: Request, pause: float, taken_within: float = 0.0
+    ) -> AsyncGenerator[Chunk, None]:
         self.asked.append(request)
         try:
             await self.go.wait()
