@@ -26,6 +26,7 @@ class Parameters:
 
 _NAMES: dict[str, dict[str, Any]] = {
     "vllm": {},
+    "vllm.inputs": {"TokensPrompt": Parameters},
     "vllm.v1": {},
     "vllm.v1.metrics": {},
     "vllm.v1.metrics.loggers": {"StatLoggerBase": object},
