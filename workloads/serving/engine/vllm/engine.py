@@ -146,10 +146,10 @@ class VllmEngine(Engine):
             self._tell(answer, Chunk(finish="deadline"))
         except Exception as error:  # noqa: BLE001 - whatever vLLM raises belongs to this request
             _LOG.error("vllm_request_failed", exc_info=error)
-            if self._llm.errored:  # its process is gone, and this replica with it: another goes on
-                self._tell(answer, Chunk(finish="drained"))
-            else:
-                self._tell(answer, Chunk(finish="error", error=f"{type(error).__name__}: {error}"))
+            reason = (
+                "" if self._llm.errored else f"{type(error).__name__}: {error}"
+            )  # empty: the engine has ended, another goes on
+            self._tell(answer, Chunk(finish="error", error=reason))
 
     def _tell(self, answer: Answer, chunk: Chunk) -> None:
         if chunk.finish:

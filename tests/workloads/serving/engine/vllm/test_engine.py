@@ -89,10 +89,10 @@ def test_a_request_that_fails_is_told_why_and_leaves_the_engine(start: Start) ->
     assert engine.stats().failed == 1
 
 
-def test_where_vllm_has_died_another_replica_is_to_go_on(start: Start) -> None:
+def test_where_vllm_has_died_no_reason_is_given_so_that_another_replica_goes_on(start: Start) -> None:
     engine, _ = start([11], RuntimeError("the engine is dead"), dies=True)
     answer = answer_of(engine)
-    assert (answer.token_ids, answer.finish) == ((11,), "drained")
+    assert (answer.token_ids, answer.finish, answer.error) == ((11,), "error", "")
     assert not engine.alive
 
 
