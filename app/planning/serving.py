@@ -73,6 +73,12 @@ def answer_of(options: argparse.Namespace, recipe: Recipe, context: StageContext
             "a traffic, like --requests-per-day 1000000 --peak 3, or --requests-per-second 20",
             "add one of them, or --measure to measure this machine",
         )
+    if recipe.serving.engine == "vllm":
+        raise UserError(
+            "serving.engine is vllm, which computes in a process of its own",
+            "plans for engines that are measured in one: torch, openvino",
+            "set serving.engine to one of them, or put load on an endpoint",
+        )
     registry = open_registry(recipe.registry, context)
     revision = registry.show(options.revision)
     model, spec = registry.load(str(revision.number)), recipe.serving

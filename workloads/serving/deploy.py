@@ -3,6 +3,7 @@
 Not for routing between them (app/gateway). Needs a Ray session (cluster/session.py).
 """
 
+import contextlib
 import logging
 import socket
 import ssl
@@ -94,12 +95,13 @@ def deploy_replicas(spec: ServingSpec, model: Artifact, revision: str) -> str:
     target = serve.RunTarget(bind_replica(spec, model, revision), name=app, route_prefix=None)
     serve.run_many([target], wait_for_applications_running=False)
     if reason := _wait_until_up(app, spec.start_timeout):
-        serve.delete(app)
+        with contextlib.suppress(TimeoutError):  # a copy whose process never came up goes later, after drain_seconds
+            serve.delete(app)
         model.verify()
         raise UnavailableError(
             f"revision {revision} did not come up ({reason})",
             "what was served before goes on",
-            "look at the log above; where it waits for machines, raise serving.start_timeout",
+            f"look at the log above; where it waits for machines{spec.runtime_env.hint}, raise serving.start_timeout",
         )
     return app
 
@@ -118,6 +120,8 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
         "num_gpus": spec.gpus_per_replica,
         "memory": memory_of(spec, appetite_of(spec, model, build is not None)),
     }
+    if environment := spec.runtime_env.for_ray():
+        options["runtime_env"] = environment
     router = RequestRouterConfig(request_router_class=PrefixRouter)  # type: ignore[arg-type]
     deployment: Any = serve.deployment(
         Replica,
@@ -192,7 +196,7 @@ def ask_once(app: str) -> Chunk:
 
 
 def engine_of(app: str) -> str:
-    """What runs a served revision: `torch`, or `openvino` where its build was taken."""
+    """What runs a served revision: `torch`, `vllm`, or `openvino` where its build was taken."""
     from ray import serve
 
     handle: Any = serve.get_deployment_handle(DEPLOYMENT, app_name=app)
@@ -282,10 +286,10 @@ def _wait_until_up(app: str, seconds: float) -> str:
         found = serve.status().applications[app]
         if found.status == "RUNNING":
             return ""
+        told = [_last_line(each.message) for each in found.deployments.values() if each.message]
         if found.status == "DEPLOY_FAILED":
-            return _last_line(found.message) or "Serve says no more"
+            return ": ".join(told) or _last_line(found.message) or "Serve says no more"
         if time.monotonic() > end:
-            told = [_last_line(each.message) for each in found.deployments.values() if each.message]
             return ": ".join([f"not within {seconds:g} s", *told])
         time.sleep(_POLL_SECONDS)
 

@@ -15,8 +15,8 @@ from cluster.room import Room
 from workloads.serving.engine.base import PACK_BELOW
 from workloads.serving.spec import ServingSpec
 
-_PROCESS = {"torch": 300 << 20, "openvino": 180 << 20}
-"""Bytes of a replica's process that are its own, without a model: Ray, Serve and the engine's libraries."""
+_PROCESS = {"torch": 300 << 20, "openvino": 180 << 20, "vllm": 1400 << 20}
+"""Bytes of a replica's processes that are their own, without a model: Ray, Serve and the engine's libraries."""
 
 _BUILD_BYTES = {"f32": 4.0, "bf16": 2.0, "int8": 1.1, "int4": 0.7}
 """Per parameter, as openvino arranges them."""
@@ -41,7 +41,7 @@ class Appetite:
 
 
 def appetite_of(spec: ServingSpec, model: Artifact, openvino: bool) -> Appetite:
-    """Of a copy of this model, which runs a build for openvino or is read by torch."""
+    """Of a copy of this model, which runs a build for openvino or is read by torch or vllm."""
     if not model.entries("config.json"):
         return Appetite(_LEAST, 0, spec.slots, 0)
     config = json.loads(model.read("config.json"))
@@ -52,8 +52,9 @@ def appetite_of(spec: ServingSpec, model: Artifact, openvino: bool) -> Appetite:
     if openvino:
         standing = _PROCESS["openvino"] + int(_BUILD_BYTES[spec.weights] * parameters) + _embedding(config) * 2
         return Appetite(standing, token_bytes(config, _CACHED_NUMBER), spec.slots, context)
-    weights = _torch_bytes(spec, config, parameters) if on_processor else 0
-    standing = _PROCESS["torch"] + weights + (spec.prefix_mb << 20)
+    of_vllm = spec.engine == "vllm"
+    weights = (4 * parameters if of_vllm else _torch_bytes(spec, config, parameters)) if on_processor else 0
+    standing = _PROCESS["vllm" if of_vllm else "torch"] + weights + (spec.prefix_mb << 20)
     return Appetite(standing, token_bytes(config, _CACHED_NUMBER) if on_processor else 0, spec.slots, context)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from cluster.config import Spec
 from workloads.serving.gateway_spec import CacheSpec, LimitsSpec
+from workloads.serving.runtime_env_spec import RuntimeEnvSpec
 
 
 class ServingSpec(Spec):
@@ -16,11 +17,13 @@ class ServingSpec(Spec):
     port: int = Field(8000, ge=1, le=65535, description="HTTP port")
     tls_certificate: str = Field("", description="PEM file of the endpoint's certificate (chain); empty: plain HTTP")
     tls_key: str = Field("", description="PEM file of the certificate's private key; on the machine that serves HTTP")
-    engine: Literal["auto", "torch", "openvino"] = Field(
+    engine: Literal["auto", "torch", "openvino", "vllm"] = Field(
         "auto", description="what runs the model; auto: openvino on processors where it is installed, else torch"
     )
+    runtime_env: RuntimeEnvSpec = RuntimeEnvSpec()
     weights: Literal["f32", "bf16", "int8", "int4"] = Field(
-        "bf16", description="of the engine build that openvino runs; torch has int8 on processors, also for int4, else f32"
+        "bf16",
+        description="of the engine build that openvino runs; torch has int8 on processors, also for int4, else f32; vllm has f32 there, bf16 on accelerators",
     )
     replicas: int = Field(
         1,
@@ -102,6 +105,21 @@ class ServingSpec(Spec):
         if self.adapter_mb and self.engine == "openvino":
             raise ValueError(
                 "adapter_mb with engine openvino, which takes no adapters: set engine to torch or auto, or adapter_mb to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_vllm_does_not(self) -> "ServingSpec":
+        given = {
+            "adapter_mb": self.adapter_mb,
+            "guess_tokens": self.guess_tokens,
+            "share_weights": self.share_weights,
+            f"weights {self.weights}": self.weights in ("int8", "int4"),
+        }
+        asked = [name for name, value in given.items() if value]
+        if self.engine == "vllm" and asked:
+            raise ValueError(
+                f"{', '.join(asked)} with engine vllm, which has none of it here: leave it out, or set engine to torch"
             )
         return self
 

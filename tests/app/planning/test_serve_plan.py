@@ -154,6 +154,7 @@ def test_another_way_of_serving_has_figures_of_its_own(
         (("--requests-per-second", "1", "--requests-per-day", "1"), "one of the two"),
         (("--requests-per-second", "1", "--prompt-tokens", "9000"), "context holds 4096"),
         (("--requests-per-second", "1", "--per-token", "0.0001"), "alone takes"),
+        (("--requests-per-second", "1", "--set", "serving.engine=vllm"), "plans for engines that are measured in one"),
     ],
 )
 def test_mistakes_are_refused_in_a_line(

@@ -15,6 +15,12 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def wide_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with heads of 32 numbers, the fewest that vLLM attends with on a processor."""
+    return write_model(tmp_path_factory.mktemp("model") / "wide", head_size=32)
+
+
+@pytest.fixture(scope="session")
 def tiny_build(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its engine build in 32 bits, so as to be compared; skips where OpenVINO is not installed."""
     if not runtime.available():

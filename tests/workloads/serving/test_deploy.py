@@ -49,6 +49,18 @@ def test_each_copy_has_memory_held_for_it(store: ArtifactStore, tiny_folder: Pat
     assert settings_for(ServingSpec(share_weights=True)).share_weights
 
 
+def test_copies_run_in_the_python_that_they_are_given(store: ArtifactStore, tiny_folder: Path) -> None:
+    own = {"py_executable": "/opt/vllm/bin/python"}
+    assert deployed(store, tiny_folder, engine="vllm", runtime_env=own).ray_actor_options["runtime_env"] == own
+    assert "runtime_env" not in deployed(store, tiny_folder, engine="vllm").ray_actor_options
+
+
+@pytest.mark.parametrize("setting", [{"adapter_mb": 8}, {"guess_tokens": 4}, {"share_weights": True}, {"weights": "int8"}])
+def test_what_vllm_does_not_is_refused(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=f"{next(iter(setting))}.* with engine vllm, .* set engine to torch"):
+        ServingSpec(engine="vllm", **setting)
+
+
 def test_fewer_at_most_than_at_least_is_refused() -> None:
     with pytest.raises(ValidationError, match="max_replicas 1 is less than replicas 2: raise it, lower replicas"):
         ServingSpec(replicas=2, max_replicas=1)

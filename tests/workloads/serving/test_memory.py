@@ -58,6 +58,13 @@ def test_fewer_bits_and_shared_weights_take_less(model: Artifact) -> None:
     assert len(set(builds)) == 4
 
 
+def test_vllm_takes_processes_of_its_own(model: Artifact) -> None:
+    vllm, torch = (appetite_of(ServingSpec(engine=name), model, openvino=False) for name in ("vllm", "torch"))
+    assert vllm.standing > torch.standing + 10**9
+    assert vllm.token == torch.token
+    assert appetite_of(ServingSpec(engine="vllm", gpus_per_replica=1), model, openvino=False).token == 0
+
+
 def test_on_an_accelerator_the_model_is_not_in_the_machines_memory(model: Artifact) -> None:
     need = appetite_of(ServingSpec(gpus_per_replica=1), model, openvino=False)
     assert need.token == 0

@@ -57,7 +57,7 @@ def train_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def write_model(folder: Path, seed: int = 0, context: int = CONTEXT, width: int = 32) -> Path:
+def write_model(folder: Path, seed: int = 0, context: int = CONTEXT, width: int = 32, head_size: int = 8) -> Path:
     """A model folder as training leaves it."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
@@ -69,7 +69,7 @@ def write_model(folder: Path, seed: int = 0, context: int = CONTEXT, width: int 
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=head_size,
         intermediate_size=64,
         max_position_embeddings=context,
         tie_word_embeddings=True,

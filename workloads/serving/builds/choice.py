@@ -1,4 +1,5 @@
-"""Which engine a replica runs: an engine build where there is one that may be served and its package is here, else torch.
+"""Which engine a replica runs: an engine build where there is one that may be served and its package is here, else torch; vllm where
+it is named.
 
 The deploying process looks for the build once; each replica decides for its own machine. Not for making builds (stage.py).
 """
@@ -34,7 +35,7 @@ class BuildRef:
 
 
 def build_for(spec: ServingSpec, model: Artifact) -> BuildRef | None:
-    """The build that replicas of this spec run; None for torch, with a line that says why where `auto` had the choice.
+    """The build that replicas of this spec run; None for torch and vllm, with a line that says why where `auto` had the choice.
 
     Raises UserError where `serving.engine` is openvino and the model has no build that may be served.
     """
@@ -57,7 +58,7 @@ def build_for(spec: ServingSpec, model: Artifact) -> BuildRef | None:
 def load_chosen(engine: str, model: Path, build: BuildRef | None, settings: EngineSettings) -> Engine:
     """The engine of a replica, loaded. `auto` goes back to torch on a machine without the build's package, and says so."""
     if build is None:
-        return load_engine("torch", model, settings)
+        return load_engine("vllm" if engine == "vllm" else "torch", model, settings)
     if engine == "auto" and not runtime.available():
         logs.event(_LOG, "engine_chosen", logging.WARNING, engine="torch", reason=f"not installed here: {runtime.INSTALL}")
         return load_engine("torch", model, settings)

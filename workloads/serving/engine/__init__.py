@@ -10,9 +10,10 @@ from workloads.serving.engine.base import Engine, EngineSettings
 ENGINES = {
     "torch": "workloads.serving.engine.families:open_folder",
     "openvino": "workloads.serving.engine.openvino.engine:OpenVinoEngine",
+    "vllm": "workloads.serving.engine.vllm.engine:VllmEngine",
 }
-"""Name -> `module:callable`, imported when asked for; it is called with (folder, settings), the folder being the model's own for
-torch and that of an engine build for the others."""
+"""Name -> `module:callable`, imported when asked for; it is called with (folder, settings), the folder being that of an engine
+build for openvino and the model's own for the others."""
 
 
 def load_engine(name: str, folder: Path, settings: EngineSettings) -> Engine:

@@ -66,8 +66,8 @@ def test_a_build_of_other_bytes_is_not_this_models(store: ArtifactStore, model: 
     assert find_build(changed, "bf16") is None
 
 
-@pytest.mark.parametrize("spec", [ServingSpec(engine="torch"), ServingSpec(gpus_per_replica=1)])
-def test_torch_and_accelerators_take_none(store: ArtifactStore, model: Artifact, spec: ServingSpec) -> None:
+@pytest.mark.parametrize("spec", [ServingSpec(engine="torch"), ServingSpec(engine="vllm"), ServingSpec(gpus_per_replica=1)])
+def test_torch_vllm_and_accelerators_take_none(store: ArtifactStore, model: Artifact, spec: ServingSpec) -> None:
     put_build(store, model)
     assert build_for(spec, model) is None
     assert not wants_build(spec)
@@ -95,8 +95,9 @@ def test_a_replica_runs_the_build_or_the_model(
     load_chosen("auto", tmp_path, None, settings)
     monkeypatch.setattr(runtime, "available", lambda: False)
     load_chosen("auto", tmp_path, ref, settings)
+    load_chosen("vllm", tmp_path, None, settings)
     here = Path(build.location.path)
-    assert loaded == [("openvino", here, settings), ("torch", tmp_path, settings), ("torch", tmp_path, settings)]
+    assert loaded == [("openvino", here, settings), *((name, tmp_path, settings) for name in ("torch", "torch", "vllm"))]
 
 
 def test_openvino_without_its_package_says_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:

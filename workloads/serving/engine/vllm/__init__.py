@@ -1,0 +1,1 @@
+"""The engine vLLM behind our interface, in an environment where vLLM is installed."""
