@@ -115,7 +115,7 @@ def bind_replica(spec: ServingSpec, model: Artifact, revision: str) -> Any:
     from workloads.serving.routing import PrefixRouter
 
     build = build_for(spec, model)
-    options = {
+    options: dict[str, Any] = {
         "num_cpus": spec.cpus_per_replica,
         "num_gpus": spec.gpus_per_replica,
         "memory": memory_of(spec, appetite_of(spec, model, build is not None)),

@@ -159,7 +159,9 @@ class TrainingSpec(Spec):
     @model_validator(mode="after")
     def _rates_carry_over(self) -> "TrainingSpec":
         if self.base_width is not None and self.optimizer != "adamw":
-            raise ValueError(f"base_width with optimizer {self.optimizer}: rates carry over with adamw; set optimizer: adamw, or leave base_width out")
+            raise ValueError(
+                f"base_width with optimizer {self.optimizer}: rates carry over with adamw; set optimizer: adamw, or leave base_width out"
+            )
         return self
 
     @model_validator(mode="after")
