@@ -1,6 +1,6 @@
 """How far the loss of a run differs between numbers of processes: the same rows, shared among one, two or three over gloo.
 
-    python benchmarks/world_sizes.py TOKENS_FOLDER [--sizes 1 2 3] [--rows 10] [--steps 80] [--out world_sizes.json]
+    python benchmarks/world_sizes.py TOKENS_FOLDER [--sizes 1 2 3] [--rows 10] [--steps 80] [--optimizer muon] [--out world_sizes.json]
 
 Sums are added in another order where other processes share them, and so round otherwise; nothing else may differ. Micro-batches of
 two rows: of ten rows neither two nor three processes get the same number. `--grow`: steps and sequences begin small. Prints a table.
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=10)
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--precision", default="f32")
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
     parser.add_argument("--grow", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("world_sizes.json"))
     options = parser.parse_args(arguments)
@@ -73,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     spec = TrainingSpec.model_validate(
         {
             "steps": options.steps,
+            "optimizer": options.optimizer,
             "global_batch": options.rows,
             "micro_batch": _MICRO,
             "learning_rate": 3e-3,
