@@ -1,5 +1,6 @@
 """What all tests share: one private Ray for the whole run, a store in a temporary folder, and the lent data if present."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,12 @@ settings.register_profile("hanlin", deadline=None)  # a timing is never a test
 settings.load_profile("hanlin")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard also where a script started the tests in the background, which has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
