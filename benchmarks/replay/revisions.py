@@ -23,7 +23,7 @@ from workloads.serving.deploy import free_port
 
 MODEL = "day"
 _SEED = 1
-_DAMAGES = (0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
+_DAMAGES = (0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256)
 """Shares of the weights that change places. A model that learned little loses little by it."""
 _WORSE = 1.1
 """The damaged revision's bits per character over today's, at least: worse than releases bear, and below what a probe would find (1.5)."""
