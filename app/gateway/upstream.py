@@ -1,6 +1,7 @@
 """The gateway's way to the replicas. Errors of Ray become ours here and nowhere else."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,7 +93,7 @@ class ServeUpstream:
             ended = False
             try:
                 with _loss():
-                    async with asyncio.timeout(taken_within or self._patience(request)):
+                    async with asyncio.timeout(min(self._patience(request), taken_within or math.inf)):
                         await anext(response)  # empty: a replica has taken the request
                     async for chunk in response:
                         ended = chunk.finish is not None

@@ -15,6 +15,16 @@ from cluster.errors import ContextLengthError, RequestError
 Finish = Literal["stop", "length", "cancelled", "deadline", "drained", "error"]
 Weights = Literal["f32", "int8"]
 
+COUNTED_AS: dict[Finish, str] = {
+    "stop": "finished",
+    "length": "finished",
+    "error": "failed",
+    "cancelled": "cancelled",
+    "deadline": "cancelled",
+    "drained": "cancelled",
+}
+"""As which of its counts Stats has an answer that ended so."""
+
 PACK_BELOW = 300_000_000
 """Parameters up to which the torch engine keeps weights twice on a processor, packed for many rows and transposed for one: faster by a
 third to a half at either end (measured on AVX2), at twice the memory."""

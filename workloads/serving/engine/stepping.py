@@ -17,20 +17,12 @@ from typing import Protocol
 
 from cluster.errors import UnavailableError
 from cluster.observe.traces import start_span
-from workloads.serving.engine.base import Capabilities, Chunk, Engine, Finish, Request, Stats, Unfinished
+from workloads.serving.engine.base import COUNTED_AS, Capabilities, Chunk, Engine, Finish, Request, Stats, Unfinished
 from workloads.serving.engine.delivery import Outbox, Stream
 from workloads.serving.engine.grammar import Constraint, Grammars
 
 _LOG = logging.getLogger(__name__)
 _DRAIN_POLL_SECONDS = 0.02
-_COUNTED_AS: dict[Finish, str] = {
-    "stop": "finished",
-    "length": "finished",
-    "error": "failed",
-    "cancelled": "cancelled",
-    "deadline": "cancelled",
-    "drained": "cancelled",
-}
 
 
 Enqueue = Callable[[Request, Stream, Constraint | None], None]
@@ -211,7 +203,7 @@ class SteppingEngine(Engine):
             return
         if not told:
             self._outbox.put(row.stream, Chunk(finish=finish, error=error))
-        self._counts[_COUNTED_AS[finish]] += 1
+        self._counts[COUNTED_AS[finish]] += 1
 
     def _end_all(self, finish: Finish) -> list[Unfinished]:
         left = [Unfinished(row.request.id, (*row.request.resume_tokens, *row.answer)) for row in self._places.every()]

@@ -4,16 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from workloads.serving.engine.base import Finish, Stats
-
-_COUNTED_AS: dict[Finish, str] = {
-    "stop": "finished",
-    "length": "finished",
-    "error": "failed",
-    "cancelled": "cancelled",
-    "deadline": "cancelled",
-    "drained": "cancelled",
-}
+from workloads.serving.engine.base import COUNTED_AS, Finish, Stats
 
 
 class Counts:
@@ -26,7 +17,7 @@ class Counts:
         self._steps = self._prompt_tokens = self._reused_tokens = 0
 
     def ended(self, finish: Finish) -> None:
-        self._ended[_COUNTED_AS[finish]] += 1
+        self._ended[COUNTED_AS[finish]] += 1
 
     def stats(self, requests: int, tokens: int) -> Stats:
         """`requests` on the way, with `tokens`; vLLM runs as many as it has slots."""

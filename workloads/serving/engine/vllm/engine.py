@@ -146,9 +146,8 @@ class VllmEngine(Engine):
             self._tell(answer, Chunk(finish="deadline"))
         except Exception as error:  # noqa: BLE001 - whatever vLLM raises belongs to this request
             _LOG.error("vllm_request_failed", exc_info=error)
-            reason = (
-                "" if self._llm.errored else f"{type(error).__name__}: {error}"
-            )  # empty: the engine has ended, another goes on
+            # no reason: the engine has ended, another goes on
+            reason = "" if self._llm.errored else f"{type(error).__name__}: {error}"
             self._tell(answer, Chunk(finish="error", error=reason))
 
     def _tell(self, answer: Answer, chunk: Chunk) -> None:
