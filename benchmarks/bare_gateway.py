@@ -18,8 +18,8 @@ from typing import Any, cast
 import httpx
 
 from cluster.errors import UnavailableError
+from workloads.serving.address import free_port
 from workloads.serving.card import ModelCard, read_card
-from workloads.serving.deploy import free_port
 from workloads.serving.engine.base import Chunk, Engine, EngineSettings, Request, Stats
 
 

@@ -29,7 +29,8 @@ from app.gateway.serve import single_route, start_gateway, stop_gateway, wait_re
 from cluster.artifacts import ArtifactStore
 from cluster.manifest import Work
 from cluster.session import session
-from workloads.serving.deploy import deploy_revision, free_port
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deploy_revision
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import EngineSettings, Request, Sampling
 from workloads.serving.spec import ServingSpec

@@ -180,7 +180,8 @@ def serve(kind: str) -> None:
     from ray import serve as ray_serve
 
     from cluster.session import session
-    from workloads.serving.deploy import free_port, start_http
+    from workloads.serving.address import free_port
+    from workloads.serving.deploy import start_http
     from workloads.serving.spec import ServingSpec
 
     class Nothing:

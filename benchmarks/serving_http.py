@@ -31,8 +31,9 @@ from cluster.manifest import Work
 from cluster.observe.progress import SilentReporter
 from cluster.session import session
 from cluster.stage import StageContext
+from workloads.serving.address import free_port
 from workloads.serving.builds.stage import build_engine
-from workloads.serving.deploy import deploy_revision, free_port, stop_serving
+from workloads.serving.deploy import deploy_revision, stop_serving
 from workloads.serving.engine import load_engine
 from workloads.serving.engine.base import Engine, EngineSettings, Request, Sampling
 from workloads.serving.gateway_spec import CacheSpec

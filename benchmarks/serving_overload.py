@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import aiohttp
 import psutil
 
 from app.gateway.serve import single_route, start_gateway, wait_ready
@@ -30,7 +30,8 @@ from benchmarks.serving_cache import pid_of
 from cluster.artifacts import ArtifactStore
 from cluster.manifest import Work
 from cluster.session import session
-from workloads.serving.deploy import deploy_revision, free_port
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deploy_revision
 from workloads.serving.spec import ServingSpec
 
 QUERIES = Path(__file__).resolve().parents[2] / "shared" / "data" / "queries" / "queries_zh.jsonl.gz"
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--times", type=float, default=10)
-    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--new-tokens", type=int, default=64)
     parser.add_argument("--bare", action="store_true", help="without Ray")
     parser.add_argument("--queries", type=Path, default=QUERIES)
@@ -71,8 +72,7 @@ def main() -> None:
 
 
 async def measure(url: str, processes: dict[str, psutil.Process], prompts: list[str], options: argparse.Namespace) -> None:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
+    async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)) as client:
         await saturate(client, prompts, options, 3)
         speed = await saturate(client, prompts, options, max(options.seconds / 2, 5))
         print(f"with all {options.slots} places taken: {speed:.1f} requests/s")
@@ -87,7 +87,7 @@ async def measure(url: str, processes: dict[str, psutil.Process], prompts: list[
     print(f"p95 of admitted: {at(flood.answered, 0.95) / at(calm.answered, 0.95):.2f} of unloaded")
 
 
-async def saturate(client: httpx.AsyncClient, prompts: list[str], options: argparse.Namespace, seconds: float) -> float:
+async def saturate(client: aiohttp.ClientSession, prompts: list[str], options: argparse.Namespace, seconds: float) -> float:
     """Requests per second where a client for each place asks again as soon as it has its answer."""
     seen, end = Seen(), time.monotonic() + seconds
 
@@ -100,7 +100,7 @@ async def saturate(client: httpx.AsyncClient, prompts: list[str], options: argpa
     return len(seen.answered) / (time.monotonic() - started)
 
 
-async def arrive(client: httpx.AsyncClient, prompts: list[str], options: argparse.Namespace, rate: float) -> Seen:
+async def arrive(client: aiohttp.ClientSession, prompts: list[str], options: argparse.Namespace, rate: float) -> Seen:
     """`rate` requests per second, whether or not the ones before are answered."""
     seen, numbers, tasks = Seen(), random.Random(0), set[asyncio.Task[None]]()
     due = time.monotonic()
@@ -117,18 +117,19 @@ async def arrive(client: httpx.AsyncClient, prompts: list[str], options: argpars
     return seen
 
 
-async def ask(client: httpx.AsyncClient, prompts: list[str], options: argparse.Namespace, seen: Seen) -> None:
+async def ask(client: aiohttp.ClientSession, prompts: list[str], options: argparse.Namespace, seen: Seen) -> None:
     body = {"model": "bench", "prompt": prompts.pop(), "max_tokens": options.new_tokens, "temperature": 0}
     began = time.perf_counter()
-    response = await client.post("/v1/completions", json=body)
+    async with client.post("/v1/completions", json=body) as response:
+        await response.read()
     spent = 1000 * (time.perf_counter() - began)
-    if response.status_code == 200:
+    if response.status == 200:
         seen.answered.append(spent)
-    elif response.status_code == 429:
+    elif response.status == 429:
         seen.refused.append(spent)
         seen.retry.append(float(response.headers["retry-after-ms"]))
     else:
-        seen.other[response.status_code] = seen.other.get(response.status_code, 0) + 1
+        seen.other[response.status] = seen.other.get(response.status, 0) + 1
 
 
 def show(name: str, seen: Seen) -> None:

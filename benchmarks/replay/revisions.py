@@ -19,7 +19,7 @@ from cluster.observe.progress import Reporter
 from cluster.stage import StageContext
 from workloads.corpus.demo import write_demo_corpus
 from workloads.evaluation.stage import evaluate_model
-from workloads.serving.deploy import free_port
+from workloads.serving.address import free_port
 
 MODEL = "day"
 _SEED = 1

@@ -23,7 +23,8 @@ from cluster.stage import StageContext
 from workloads.corpus.demo import write_demo_corpus
 from workloads.corpus.stage import build_corpus
 from workloads.models.spec import ModelSpec
-from workloads.serving.deploy import DEPLOYMENT, deploy_revision, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import DEPLOYMENT, deploy_revision, stop_serving
 from workloads.serving.spec import ServingSpec
 from workloads.tokenizer.stage import pack_tokens, train_tokenizer
 from workloads.training.checkpoint import STATE, LoopState

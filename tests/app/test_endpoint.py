@@ -19,7 +19,8 @@ from cluster.manifest import Work
 from cluster.session import Session
 from cluster.stage import StageContext
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deployed, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deployed, stop_serving
 
 SERVING = {"cpus_per_replica": 0.5, "threads": 1, "slots": 2, "drain_seconds": 1}
 

@@ -14,7 +14,8 @@ from cluster.errors import UnavailableError
 from cluster.session import Session
 from cluster.stage import StageContext
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deployed, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deployed, stop_serving
 
 pytestmark = pytest.mark.slow
 

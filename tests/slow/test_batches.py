@@ -15,7 +15,8 @@ from app.gateway.serve import KEPT, single_route, start_gateway, stop_gateway, w
 from cluster.artifacts import ArtifactStore
 from cluster.session import Session
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deploy_revision, stop_serving
 from workloads.serving.spec import ServingSpec
 
 LINES = 6 * PART_LINES

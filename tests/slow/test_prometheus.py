@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.cluster.monitoring.conftest import MONITORING, prometheus  # noqa: F401  # a fixture
-from workloads.serving.deploy import free_port
+from workloads.serving.address import free_port
 
 pytestmark = pytest.mark.slow
 

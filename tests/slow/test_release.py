@@ -23,7 +23,8 @@ from cluster.stage import StageContext
 from tests.slow.conftest import Seen as Show
 from tests.slow.release_scene import Seen, load, p99, write_again, write_garbage, write_shuffled, write_slow, write_trained
 from tests.workloads.serving.tiny_model import commit_model
-from workloads.serving.deploy import deployed, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deployed, stop_serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RATE = 4.0  # questions a second

@@ -14,7 +14,8 @@ from cluster.artifacts import ArtifactStore
 from cluster.session import Session
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deploy_revision, stop_serving
 from workloads.serving.spec import ServingSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -21,7 +21,8 @@ from cluster.artifacts import Artifact, ArtifactStore
 from cluster.session import Session
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import application_of, bind_replica, deploy_revision, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import application_of, bind_replica, deploy_revision, stop_serving
 from workloads.serving.gateway_spec import CacheSpec
 from workloads.serving.spec import ServingSpec
 

@@ -19,7 +19,8 @@ from cluster.artifacts import Artifact, ArtifactStore
 from cluster.errors import UnavailableError
 from cluster.session import Session
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, engine_of, free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deploy_revision, engine_of, stop_serving
 from workloads.serving.engine.vllm.runtime import available
 from workloads.serving.spec import ServingSpec
 

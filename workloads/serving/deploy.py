@@ -5,15 +5,15 @@ Not for routing between them (app/gateway). Needs a Ray session (cluster/session
 
 import contextlib
 import logging
-import socket
-import ssl
 import time
 import uuid
 from typing import Any
 
+from cluster import errors
 from cluster.artifacts import Artifact
 from cluster.capacity import current_room
-from cluster.errors import AddressError, UnavailableError, UserError
+from cluster.errors import AddressError, UnavailableError
+from workloads.serving.address import require_certificate, require_free_port
 from workloads.serving.builds.choice import build_for
 from workloads.serving.engine.base import Chunk, EngineSettings, Request, Sampling
 from workloads.serving.entrance import entrance_environment
@@ -94,7 +94,7 @@ def deploy_replicas(spec: ServingSpec, model: Artifact, revision: str) -> str:
     require_memory(current_room(), spec, appetite_of(spec, model, build_for(spec, model) is not None))
     target = serve.RunTarget(bind_replica(spec, model, revision), name=app, route_prefix=None)
     serve.run_many([target], wait_for_applications_running=False)
-    if reason := _wait_until_up(app, spec.start_timeout):
+    if reason := wait_until_up(app, spec.start_timeout):
         with contextlib.suppress(TimeoutError):  # a copy whose process never came up goes later, after drain_seconds
             serve.delete(app)
         model.verify()
@@ -238,46 +238,7 @@ def _running_http() -> tuple[str, int, str] | None:
     return client.http_config.host, client.http_config.port, client.http_config.ssl_certfile or ""
 
 
-def require_certificate(spec: ServingSpec) -> None:
-    """Raises UserError where the certificate and its key cannot be used; does nothing without TLS."""
-    if not spec.tls_certificate:
-        return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(spec.tls_certificate, spec.tls_key, password=_no_password)
-    except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
-        raise UserError(
-            f"the certificate {spec.tls_certificate} with the key {spec.tls_key} cannot be used ({error})",
-            "two PEM files that fit together, the key without a password",
-            "check serving.tls_certificate and serving.tls_key",
-        ) from error
-
-
-def _no_password() -> str:
-    raise ValueError("the key has a password")
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Raises AddressError that names a free port where this one cannot be taken."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise AddressError(
-                f"port {port} on {host} cannot be taken ({error.strerror})",
-                "a free port",
-                f"stop what uses it, or take another one with --set serving.port={free_port(host)}",
-            ) from error
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host if host != "0.0.0.0" else "127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_up(app: str, seconds: float) -> str:
+def wait_until_up(app: str, seconds: float) -> str:
     """Empty once the application runs; else Serve's own word on why it does not."""
     from ray import serve
 
@@ -287,11 +248,22 @@ def _wait_until_up(app: str, seconds: float) -> str:
         if found.status == "RUNNING":
             return ""
         told = [_last_line(each.message) for each in found.deployments.values() if each.message]
-        if found.status == "DEPLOY_FAILED":
+        if found.status == "DEPLOY_FAILED" or any(map(_is_for_good, told)):
             return ": ".join(told) or _last_line(found.message) or "Serve says no more"
         if time.monotonic() > end:
             return ": ".join([f"not within {seconds:g} s", *told])
         time.sleep(_POLL_SECONDS)
+
+
+def _is_for_good(told: str) -> bool:
+    """Whether a replica's own error, in Serve's words, is of a kind that the next try meets again: Serve would start three more."""
+    module, _, name = told.partition(":")[0].rpartition(".")
+    kind = getattr(errors, name, None) if module == errors.__name__ else None
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, (errors.UserError, errors.ArtifactError))
+        and not issubclass(kind, errors.ResourceError)
+    )
 
 
 def _quiet() -> None:

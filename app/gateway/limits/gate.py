@@ -2,7 +2,8 @@
 
 A place is a slot of a replica's batch and the tokens that prompt and answer can take in its memory. A request that would
 wait longer than `longest_wait` times what an answer takes is refused at once, with the time in which as many have ended as
-stood before it. Among those of the same priority the tenant that got fewest tokens goes first (as in virtual token counters,
+stood before it. How long it would wait is told by how many wait, and by when those that run began: answers of one length that
+began together end together, so that whoever comes just after waits for a whole one. Among those of the same priority the tenant that got fewest tokens goes first (as in virtual token counters,
 Sheng et al. 2024, arXiv 2401.00588): a tenant that floods the endpoint waits behind itself alone.
 """
 
@@ -28,6 +29,12 @@ class Size:
     tokens: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Running:
+    slots: int
+    began: float
+
+
 @dataclass(eq=False)
 class _Waiting:
     size: Size
@@ -43,6 +50,7 @@ class Gate:
         self._slots = self._tokens = 0
         self._waiting: dict[Tenant, deque[_Waiting]] = {}
         self._running: dict[Tenant, int] = {}
+        self._answers: list[_Running] = []  # in the order in which they began
         self._got: dict[Tenant, float] = {}
         self._mean_seconds = 0.0
 
@@ -64,20 +72,22 @@ class Gate:
         """Hold a place for the time of the block. Raises OverloadedError, at once, where the wait would be too long or longer
         than the `seconds_left`."""
         await self._enter(size, tenant, seconds_left)
-        began, ended = self._clock(), False
+        answer, ended = _Running(size.slots, self._clock()), False
+        self._answers.append(answer)
         try:
             yield
             ended = True
         finally:
+            self._answers.remove(answer)
             if ended:
-                self._note(self._clock() - began)
+                self._note(self._clock() - answer.began)
             self._leave(size, tenant)
 
     async def _enter(self, size: Size, tenant: Tenant, seconds_left: float | None) -> None:
         if self._next() is None and self._fits(size) and tenant.may_run(self._running.get(tenant, 0), size.slots):
             self._take(size, tenant)
             return
-        self._require_short_wait(tenant, seconds_left)
+        self._require_short_wait(size, tenant, seconds_left)
         entry = _Waiting(size, tenant)
         self._got.setdefault(tenant, self._least())
         self._waiting.setdefault(tenant, deque()).append(entry)
@@ -92,16 +102,28 @@ class Gate:
                 self._leave(size, tenant)
             raise
 
-    def _require_short_wait(self, tenant: Tenant, seconds_left: float | None) -> None:
-        own, before = len(self._waiting.get(tenant, ())), self._before(tenant)
-        answers = max((before + 1) / self._room.slots, (own + 1) / tenant.places(self._room.slots))
-        wait = answers * self._mean_seconds
+    def _require_short_wait(self, size: Size, tenant: Tenant, seconds_left: float | None) -> None:
+        own, before, slots = len(self._waiting.get(tenant, ())), self._before(tenant), self._room.slots
+        answers = max((before + 1) / slots, (own + 1) / tenant.places(slots))
+        until_free = self._until_free(before + size.slots)
+        wait = max(answers * self._mean_seconds, until_free)
+        longest = self._mean_seconds * max(self._longest_wait, 1 / slots)  # where there is one place, one may wait for it
         if own >= tenant.limits.queue:
             raise _refused(f"{own} requests of this tenant wait already", wait)
-        if before and answers > self._longest_wait:
+        if (before and answers > self._longest_wait) or until_free > longest:
             raise _refused("too many requests wait for this model", wait)
         if seconds_left is not None and wait > seconds_left:
             raise _refused("the deadline would pass before there is a place", wait)
+
+    def _until_free(self, slots: int) -> float:
+        """Seconds until so many slots more are free than are now asked for, where each answer takes what they take on the mean."""
+        rounds, place = divmod(max(slots - (self._room.slots - self._slots), 1) - 1, self._room.slots)
+        now, seconds = self._clock(), rounds * self._mean_seconds
+        for answer in self._answers:
+            place -= answer.slots
+            if place < 0:
+                return seconds + max(self._mean_seconds - (now - answer.began), 0.0)
+        return seconds
 
     def _before(self, tenant: Tenant) -> int:
         """Requests that go before a new one of this tenant: those of a better priority, and, of the same, as many of each

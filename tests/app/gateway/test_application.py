@@ -18,7 +18,8 @@ from cluster.artifacts import ArtifactStore
 from cluster.errors import ModelNotFoundError
 from cluster.session import Session
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import stop_serving
 
 BASE = Path(__file__).parents[3] / "cluster" / "kubernetes" / "base" / "service.yaml"
 

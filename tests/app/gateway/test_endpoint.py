@@ -36,16 +36,8 @@ from cluster.storage import Location
 from tests.workloads.serving.tiny_adapter import write_adapter, write_merged
 from tests.workloads.serving.tiny_model import commit_model, write_model
 from workloads.serving.adapters import adapter_artifact
-from workloads.serving.deploy import (
-    DEPLOYMENT,
-    deploy_revision,
-    deployed,
-    free_port,
-    remove_revision,
-    require_free_port,
-    start_http,
-    stop_serving,
-)
+from workloads.serving.address import free_port, require_free_port
+from workloads.serving.deploy import DEPLOYMENT, deploy_revision, deployed, remove_revision, start_http, stop_serving
 from workloads.serving.engine.base import Stats
 from workloads.serving.spec import ServingSpec
 

@@ -22,8 +22,8 @@ from tests.app.gateway.conftest import ScriptedUpstream
 from tests.app.gateway.sockets import BODY, WELL, Server, ask, connect, crowd, head, is_well, until
 from tests.app.gateway.test_http import CHAT, COMPLETIONS
 from workloads.serving import entrance
+from workloads.serving.address import free_port
 from workloads.serving.card import ModelCard
-from workloads.serving.deploy import free_port
 from workloads.serving.engine.base import Chunk, Request
 from workloads.serving.entrance import entrance_environment
 from workloads.serving.spec import ServingSpec

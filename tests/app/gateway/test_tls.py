@@ -13,7 +13,8 @@ from cluster.errors import AddressError, UnavailableError, UserError
 from cluster.session import Session
 from tests.certificates import make_certificate
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, free_port, require_certificate, start_http, stop_serving
+from workloads.serving.address import free_port, require_certificate
+from workloads.serving.deploy import deploy_revision, start_http, stop_serving
 from workloads.serving.spec import ServingSpec
 
 

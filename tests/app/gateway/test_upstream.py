@@ -12,7 +12,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.serve._private.common import DeploymentID
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RequestCancelledError
 
-from app.gateway.upstream import ServeUpstream
+from app.gateway.upstream import ServeUpstream, Takes
 from cluster.errors import ContextLengthError, HanlinError, OverloadedError, RequestError, UnavailableError
 from workloads.serving.engine.base import Chunk, Request
 
@@ -139,6 +139,23 @@ def test_nor_than_one_who_has_another_to_ask_gives_it() -> None:
     with pytest.raises(UnavailableError):
         ask([TAKEN, WHOLE[0], ActorDiedError()], [None], accept_seconds=60, taken_within=0.05)
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("takes", "wait"),
+    [
+        ([0.003] * 49, 0.25),  # not enough is known yet
+        ([0.003] * 50, 0.05),
+        ([0.003] * 25 + [0.03] + [0.003] * 24, 0.09),
+        ([0.4] * 50, 0.25),
+        ([0.4] * 50 + [0.003] * 50, 0.05),
+    ],
+)
+def test_where_all_are_taken_soon_nobody_is_waited_for_long(takes: list[float], wait: float) -> None:
+    found = Takes()
+    for each in takes:
+        found.note(each)
+    assert found.within(0.25) == pytest.approx(wait)
 
 
 def test_an_error_of_the_engine_is_passed_on() -> None:

@@ -14,7 +14,8 @@ from cluster.local.plan import LocalCluster
 from tests.slow.cluster.conftest import addresses_of, driver, until, workers
 from tests.slow.conftest import Seen
 from tests.workloads.serving.tiny_model import commit_model, write_model
-from workloads.serving.deploy import deploy_revision, deployed, free_port
+from workloads.serving.address import free_port
+from workloads.serving.deploy import deploy_revision, deployed
 from workloads.serving.gateway_spec import LimitsSpec
 from workloads.serving.spec import ServingSpec
 

@@ -17,7 +17,7 @@ from tests.app.test_pipeline import RECIPE
 from tests.slow.cluster.conftest import MakeCluster
 from tests.slow.conftest import Seen
 from workloads.corpus.demo import write_demo_corpus
-from workloads.serving.deploy import free_port
+from workloads.serving.address import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 CODE = Path(__file__).parents[3]

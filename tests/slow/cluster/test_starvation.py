@@ -12,7 +12,8 @@ from cluster.capacity import current_room
 from cluster.observe.board import open_board
 from cluster.observe.progress import SilentReporter
 from tests.slow.cluster.conftest import MakeCluster, driver, until, workers
-from workloads.serving.deploy import free_port, stop_serving
+from workloads.serving.address import free_port
+from workloads.serving.deploy import stop_serving
 from workloads.serving.spec import ServingSpec
 
 pytestmark = pytest.mark.slow

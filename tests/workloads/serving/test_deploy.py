@@ -1,6 +1,7 @@
-"""How many copies a revision is deployed with: a fixed number, or between two by the load."""
+"""How many copies a revision is deployed with: a fixed number, or between two by the load; and when one is given up."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from cluster.artifacts import ArtifactStore
 from cluster.config import RecipeFile
 from cluster.errors import RecipeError
 from tests.workloads.serving.tiny_model import commit_model
-from workloads.serving.deploy import bind_replica, settings_for
+from workloads.serving.deploy import bind_replica, settings_for, wait_until_up
 from workloads.serving.engine.base import Stats
 from workloads.serving.spec import ServingSpec
 
@@ -53,6 +54,33 @@ def test_copies_run_in_the_python_that_they_are_given(store: ArtifactStore, tiny
     own = {"py_executable": "/opt/vllm/bin/python"}
     assert deployed(store, tiny_folder, engine="vllm", runtime_env=own).ray_actor_options["runtime_env"] == own
     assert "runtime_env" not in deployed(store, tiny_folder, engine="vllm").ray_actor_options
+
+
+@pytest.mark.parametrize(
+    ("told", "states"),
+    [
+        ("cluster.errors.UserError: /m has no tokenizer.json", ["DEPLOYING"]),
+        ("cluster.errors.ArtifactError: model.safetensors differs from its manifest", ["DEPLOYING"]),
+        ("RuntimeError: the machine is going down", ["DEPLOYING", "DEPLOYING", "DEPLOY_FAILED"]),
+        ("cluster.errors.ResourceError: 900 MiB are needed", ["DEPLOYING", "DEPLOY_FAILED"]),
+        ("errors.of.another.UserError: hm", ["DEPLOYING", "RUNNING"]),
+    ],
+)
+def test_a_copy_whose_error_would_come_again_is_not_tried_again(
+    told: str, states: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray import serve
+
+    left = list(states)
+
+    def status() -> Any:
+        copy = SimpleNamespace(message=f"A replica failed to start with exception. Retrying 2 more time(s). Error:\n{told}")
+        application = SimpleNamespace(status=left.pop(0), message="", deployments={"replica": copy})
+        return SimpleNamespace(applications={"model-1": application})
+
+    monkeypatch.setattr(serve, "status", status)
+    assert wait_until_up("model-1", 60) == ("" if states[-1] == "RUNNING" else told)
+    assert left == [], "asked until it was clear, and no more"
 
 
 @pytest.mark.parametrize("setting", [{"adapter_mb": 8}, {"guess_tokens": 4}, {"share_weights": True}, {"weights": "int8"}])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workloads.serving.deploy import free_port
+from workloads.serving.address import free_port
 
 
 class RedisServer:

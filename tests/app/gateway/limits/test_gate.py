@@ -99,10 +99,46 @@ def test_beyond_the_longest_wait_it_is_refused_at_once_with_the_time_until_a_pla
         warm = await guests.come(one)
         clock.now = 8.0
         await guests.go(warm)
-        names = [await guests.come(one) for _ in range(7)]
+        for clock.now in (8.0, 10.0, 12.0, 14.0):
+            await guests.come(one)
+        names = [await guests.come(one) for _ in range(3)]
         assert len(guests.order) == 1 + 4
         assert guests.gate.waiting == 2  # half of the places
-        assert refusal(guests, names[6]).retry_seconds == 3 * 8.0 / 4
+        assert refusal(guests, names[2]).retry_seconds == 3 * 8.0 / 4
+
+    asyncio.run(run())
+
+
+def test_answers_that_began_together_end_together_and_just_after_nobody_waits_for_them() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one = Guests(Gate(Size(4, 1000), 0.25, clock)), tenant("a")
+        warm = await guests.come(one)
+        clock.now = 8.0
+        await guests.go(warm)
+        for _ in range(4):
+            await guests.come(one)
+        clock.now = 13.9
+        early = await guests.come(one)
+        assert refusal(guests, early).retry_seconds == pytest.approx(2.1)
+        clock.now = 14.1
+        late = [await guests.come(one) for _ in range(2)]
+        assert guests.gate.waiting == 1, "a quarter of an answer is left, and a quarter of the places may wait"
+        assert refusal(guests, late[1]).retry_seconds == pytest.approx(2 * 8.0 / 4)
+
+    asyncio.run(run())
+
+
+def test_where_there_is_one_place_one_may_wait_for_it() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one = Guests(Gate(Size(1, 1000), 0, clock)), tenant("a")
+        warm = await guests.come(one)
+        clock.now = 8.0
+        await guests.go(warm)
+        names = [await guests.come(one) for _ in range(3)]
+        assert guests.gate.waiting == 1
+        assert refusal(guests, names[2]).retry_seconds == pytest.approx(16.0)
 
     asyncio.run(run())
 
