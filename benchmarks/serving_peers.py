@@ -1,11 +1,11 @@
 """The whole endpoint against vLLM behind its own HTTP server, the same model, clients and machine, in one run.
 
-    python benchmarks/serving_peers.py --vllm PYTHON [--rounds 3] [--new-tokens 128] [--threads 2]
+    python benchmarks/serving_peers.py --vllm PYTHON [--rounds 8] [--new-tokens 128]
 
 PYTHON: the interpreter of an environment with vLLM (docs/vllm.md). A Qwen3 of 5.0 million parameters with random weights, bf16 on both
-sides; no answers are kept, vLLM compiles its model. Ours, vLLM, ours again: one at a time, since there is one machine, and between
-the two of ours shows what the machine itself does. Tokens per second of whole and of streamed answers at 1, 8 and 32 clients and the time
-to the first streamed token, medians of the rounds, each after one that does not count.
+sides, threads as each chooses them by itself; no answers are kept, vLLM compiles its model. Ours, vLLM, ours again: one at a time,
+since there is one machine; the two of ours show what the machine itself does. Tokens per second of whole and of streamed answers at
+1, 8 and 32 clients and the time to the first streamed token, medians of the rounds, after five seconds that do not count.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from workloads.serving.gateway_spec import CacheSpec
 from workloads.serving.spec import ServingSpec
 
 _SLOTS, _CONTEXT = 64, 1024
-_READY_SECONDS = 600.0
+_READY_SECONDS, _WARM_SECONDS = 600.0, 5.0
 WAYS = {"whole": False, "streamed": True}
 
 
@@ -53,9 +53,8 @@ Figures = dict[tuple[int, str], Figure]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vllm", default=os.environ.get("VLLM_PYTHON", ""), help="else VLLM_PYTHON")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--new-tokens", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = write_model(Path(temporary) / "model")
@@ -63,18 +62,18 @@ def main() -> None:
         def measure(url: str) -> Figures:
             return figures(url, options.rounds, options.new_tokens)
 
-        ours = [measured_ours(folder, Path(temporary) / "1", options.threads, measure)]
+        ours = [measured_ours(folder, Path(temporary) / "1", measure)]
         theirs: Figures = {}
         if options.vllm:
-            with vllm_server(options.vllm, folder, options.threads) as url:
+            with vllm_server(options.vllm, folder) as url:
                 theirs = measure(url)
-            ours.append(measured_ours(folder, Path(temporary) / "2", options.threads, measure))
+            ours.append(measured_ours(folder, Path(temporary) / "2", measure))
     show(ours, theirs)
 
 
-def measured_ours(folder: Path, root: Path, threads: int, measure: Callable[[str], Figures]) -> Figures:
+def measured_ours(folder: Path, root: Path, measure: Callable[[str], Figures]) -> Figures:
     store = ArtifactStore(str(root))
-    spec = ServingSpec(port=free_port(), threads=threads, engine="openvino", slots=_SLOTS, cache=CacheSpec(megabytes=0))
+    spec = ServingSpec(port=free_port(), engine="openvino", slots=_SLOTS, cache=CacheSpec(megabytes=0))
     with store.draft(Work("model", {}, {}, 1, name="bench")) as draft:
         draft.upload(folder)
     model = store.open("model", "bench")
@@ -85,15 +84,19 @@ def measured_ours(folder: Path, root: Path, threads: int, measure: Callable[[str
 
 
 @contextmanager
-def vllm_server(python: str, folder: Path, threads: int) -> Iterator[str]:
+def vllm_server(python: str, folder: Path) -> Iterator[str]:
     """vLLM's own server on loopback, ready. Its engine is a process of its own that ends with it."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", "bench"]
     command += ["--dtype", "bfloat16", "--max-model-len", str(_CONTEXT), "--max-num-seqs", str(_SLOTS)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--disable-uvicorn-access-log"]
-    quiet = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
-    sized = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)}
-    process = subprocess.Popen(command, env=os.environ | quiet | sized)
+    settings = {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+    }
+    process = subprocess.Popen(command, env=os.environ | settings)
     try:
         wait_until_healthy(url, process)
         yield url
@@ -119,7 +122,10 @@ def figures(url: str, rounds: int, new_tokens: int) -> Figures:
     found: Figures = {}
     for clients in CLIENTS:
         for way, stream in WAYS.items():
-            seen: list[Round] = [asyncio.run(over_http(url, clients, new_tokens, stream)) for _ in range(rounds + 1)][1:]
+            warm = time.monotonic() + _WARM_SECONDS
+            while time.monotonic() < warm:
+                asyncio.run(over_http(url, clients, new_tokens, stream))
+            seen: list[Round] = [asyncio.run(over_http(url, clients, new_tokens, stream)) for _ in range(rounds)]
             first = 1000 * statistics.median(value for each in seen for value in each.first)
             found[clients, way] = Figure(statistics.median(each.speed for each in seen), first)
     return found
