@@ -51,7 +51,7 @@ def start_http(spec: ServingSpec) -> str:
                 "ssl_keyfile": spec.tls_key or None,
             },
             logging_config=SERVE_LOGGING,
-            controller_options=_started_with(entrance_environment(spec)),
+            controller_options={"runtime_env": {"env_vars": entrance_environment(spec)}},
         )
     elif running[:2] != (spec.host, spec.port):
         raise AddressError(
@@ -66,10 +66,6 @@ def start_http(spec: ServingSpec) -> str:
             "stop what is served, then serve again",
         )
     return spec.base_url
-
-
-def _started_with(variables: dict[str, str]) -> dict[str, Any] | None:
-    return {"runtime_env": {"env_vars": variables}} if variables else None
 
 
 def deploy_revision(spec: ServingSpec, model: Artifact, revision: str) -> str:

@@ -15,6 +15,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from cluster.errors import UserError
 from cluster.local.plan import free_ports
 from cluster.loopback import private_folder
 from cluster.observe.logs import event
@@ -26,6 +27,10 @@ _LEAVE_SECONDS = 2
 """From when a gateway is taken out until it takes no more. Serve's 30 s are for balancers that ask for its health from time to time;
 HAProxy is told within 0.1 s, and asks another gateway where one takes no more connections."""
 
+_LOOK_SECONDS = 2
+"""Between two looks at the process that is a machine's entrance, of either kind; three that find none start another. With Serve's 10 s
+a machine whose entrance was killed had none for 30 s."""
+
 _LATER_SECONDS = 10
 """After the longest answer that the gateway allows, which is to tell its client first."""
 
@@ -35,6 +40,9 @@ sooner, those that it hears of (app/gateway/limits/wire.py). Waiting for an answ
 
 _HEAD_BYTES = 32 << 10
 """A request's head from which on HAProxy refuses it in a few words of HTML, as all that is no HTTP; below it, the gateway does."""
+
+_LONGEST_FOLDER = 40
+"""Characters. A socket's path has 107, of which Serve takes 66 for the machine's folder and the name."""
 
 _NO_GATEWAY = json.dumps(
     {
@@ -63,21 +71,22 @@ exec '{haproxy}' "$@"
 
 
 def entrance_environment(spec: ServingSpec) -> dict[str, str]:
-    """The variables with which Serve's controller is to start; {} for Serve's own proxy. Logs which one it is."""
+    """The variables with which Serve's controller is to start. Logs which entrance it is. Raises UserError where HAProxy is asked for by
+    name and cannot be had."""
     reason, variables = _against(spec), dict[str, str]()
     if not reason:
         variables = _with_haproxy(spec)
         reason = "" if variables else "HAProxy does not run here; it comes with ray[serve] on Linux"
+    if reason and spec.entrance == "haproxy":
+        raise UserError(f"serving.entrance is haproxy, but: {reason}", "HAProxy, and no TLS", "set it to auto")
     event(_LOG, "entrance", logging.INFO, chosen="serve" if reason else "haproxy", reason=reason)
-    return variables
+    return variables | {"RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": str(_LOOK_SECONDS)}
 
 
 def _against(spec: ServingSpec) -> str:
     """Why HAProxy is not asked for; empty where it is."""
     if spec.entrance == "serve":
         return "serving.entrance says so"
-    if spec.entrance == "auto" and private_folder() is None:
-        return "on a cluster serving.entrance has to be haproxy"  # the loss of a machine was not seen through it
     return "Serve's HAProxy has no TLS" if spec.tls_certificate else ""
 
 
@@ -137,8 +146,12 @@ def _closed(home: Path, haproxy: str, ports: list[str]) -> dict[str, str]:
 
 
 def _shared_folder() -> Path:
-    """The same on every machine of a cluster. Serve's usual one belongs to whichever user was first."""
-    return Path(tempfile.gettempdir()) / f"hanlin-haproxy-{os.getuid()}"
+    """The same on every machine of a cluster, and below a home, where other users of a machine do not get: who reaches HAProxy's control
+    socket can turn the entrance. Serve's usual folder belongs to whichever user was first."""
+    home = Path.home() / ".hanlin" / "haproxy"
+    if len(str(home)) > _LONGEST_FOLDER:
+        home = Path(tempfile.gettempdir()) / f"hanlin-haproxy-{os.getuid()}"
+    return home
 
 
 def _places(home: Path) -> dict[str, str]:

@@ -91,7 +91,7 @@ class ServingSpec(Spec):
 
     entrance: Literal["auto", "haproxy", "serve"] = Field(
         "auto",
-        description="what takes HTTP: HAProxy where it runs and TLS is not asked for (auto: in a private session), else Ray Serve's proxy",
+        description="what takes HTTP; auto: HAProxy where it runs and TLS is not asked for, else Ray Serve's proxy",
     )
 
     @model_validator(mode="after")

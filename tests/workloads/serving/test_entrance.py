@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cluster.errors import UserError
 from workloads.serving import entrance
 from workloads.serving.entrance import entrance_environment
 from workloads.serving.spec import ServingSpec
@@ -122,6 +123,18 @@ def test_serve_writes_what_haproxy_takes(private: Path) -> None:
 
 
 @pytest.mark.usefixtures("on_cluster")
+def test_on_a_cluster_haproxy_is_the_entrance_and_its_socket_below_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not entrance._runs(entrance._haproxy()):
+        pytest.skip("HAProxy is not installed")
+    monkeypatch.setenv("HOME", "/home/ray")
+    socket = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_SOCKET_PATH"]
+    assert socket == "/home/ray/.hanlin/haproxy/admin"
+    monkeypatch.setenv("HOME", "/home/" + 40 * "r")
+    socket = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_SOCKET_PATH"]
+    assert len(socket) < 107 - 57, "Serve puts a machine's folder of 56 characters into it, and a path has no more than 107"
+
+
+@pytest.mark.usefixtures("on_cluster")
 def test_an_answer_may_take_its_time_while_gateways_change() -> None:
     variables = entrance_environment(ServingSpec(entrance="haproxy", request_timeout=400.5))
     assert float(variables["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > 400.5
@@ -130,11 +143,17 @@ def test_an_answer_may_take_its_time_while_gateways_change() -> None:
 
 @pytest.mark.usefixtures("on_cluster")
 def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert entrance_environment(ServingSpec(entrance="serve")) == entrance_environment(ServingSpec()) == {}
-    assert entrance_environment(ServingSpec(entrance="haproxy", tls_certificate="server.crt", tls_key="server.key")) == {}
+    of_both = {"RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2"}
+    assert entrance_environment(ServingSpec(entrance="serve")) == of_both
+    tls = {"tls_certificate": "server.crt", "tls_key": "server.key"}
+    assert entrance_environment(ServingSpec(**tls)) == of_both
+    with pytest.raises(UserError, match=r"entrance is haproxy, but: Serve's HAProxy has no TLS.*set it to auto"):
+        entrance_environment(ServingSpec(entrance="haproxy", **tls))
     for program in ("", "/no/such/haproxy", "/bin/false"):
         monkeypatch.setattr(entrance, "_haproxy", lambda found=program: found)
-        assert entrance_environment(ServingSpec(entrance="haproxy")) == {}
+        assert entrance_environment(ServingSpec()) == of_both
+        with pytest.raises(UserError, match="does not run here"):
+            entrance_environment(ServingSpec(entrance="haproxy"))
 
 
 @pytest.mark.usefixtures("private")
