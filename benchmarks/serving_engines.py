@@ -49,8 +49,9 @@ model, build = open_artifact(sys.argv[1]), open_artifact(sys.argv[2]) if len(sys
 ref = BuildRef(build.uri, build.manifest.to_json()) if build else None
 replica = Replica(model.uri, model.manifest.to_json(), "1", "auto", EngineSettings(threads=2), ref)
 async def first():
-    async for _ in replica.generate(Request("r", (5, 6, 7), 1, Sampling(temperature=0)), 0.0):
-        pass
+    async for chunk in replica.generate(Request("r", (5, 6, 7), 1, Sampling(temperature=0)), 0.0):
+        if chunk.token_ids:
+            print(chunk.token_ids, flush=True)
 asyncio.run(first())
 """
 
@@ -200,8 +201,11 @@ def measure_ready(here: Path, weights: Weights) -> None:
         times = []
         for _ in range(5):
             started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", _READY, *uris], check=True, capture_output=True)
-            times.append(time.perf_counter() - started)
+            with subprocess.Popen([sys.executable, "-c", _READY, *uris], stdout=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline(), "the replica's process said no token"
+                times.append(time.perf_counter() - started)
+            assert process.returncode == 0
         print(f"25M replica, {name:9} process start to first token: {min(times):.2f} s (median {statistics.median(times):.2f})")
 
 
