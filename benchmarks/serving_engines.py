@@ -51,7 +51,7 @@ replica = Replica(model.uri, model.manifest.to_json(), "1", "auto", EngineSettin
 async def first():
     async for chunk in replica.generate(Request("r", (5, 6, 7), 1, Sampling(temperature=0)), 0.0):
         if chunk.token_ids:
-            print(chunk.token_ids, flush=True)
+            print("token", *chunk.token_ids, flush=True)
 asyncio.run(first())
 """
 
@@ -203,7 +203,7 @@ def measure_ready(here: Path, weights: Weights) -> None:
             started = time.perf_counter()
             with subprocess.Popen([sys.executable, "-c", _READY, *uris], stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None
-                assert process.stdout.readline(), "the replica's process said no token"
+                assert any(line.startswith("token") for line in process.stdout), "the replica's process said no token"
                 times.append(time.perf_counter() - started)
             assert process.returncode == 0
         print(f"25M replica, {name:9} process start to first token: {min(times):.2f} s (median {statistics.median(times):.2f})")

@@ -102,7 +102,10 @@ def vllm_server(python: str, folder: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
 
 
 def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -82,6 +82,7 @@ class ServeUpstream:
         self._cards: dict[str, ModelCard] = {}
         self._accept_seconds, self._sleeps = accept_seconds, sleeps
         self._takes = Takes()
+        self._learning: dict[str, asyncio.Task[None]] = {}
 
     async def card(self, app: str) -> ModelCard:
         if self._sleeps and app in self._cards:
@@ -114,7 +115,7 @@ class ServeUpstream:
             ended = False
             try:
                 with _loss():
-                    await self._taken(response, request, taken_within)
+                    await self._taken(app, response, request, taken_within)
                     async for chunk in response:
                         ended = chunk.finish is not None
                         yield _still_ours(chunk)
@@ -122,12 +123,29 @@ class ServeUpstream:
                 if not ended:
                     response.cancel()
 
-    async def _taken(self, response: Any, request: Request, taken_within: float) -> None:
+    async def _taken(self, app: str, response: Any, request: Request, taken_within: float) -> None:
         """Wait until a replica has the request, which it says by an empty chunk. Raises TimeoutError."""
         began, patience = time.monotonic(), self._patience(request)
-        async with asyncio.timeout(min(patience, self._takes.within(taken_within)) if taken_within else patience):
-            await anext(response)
+        try:
+            async with asyncio.timeout(min(patience, self._takes.within(taken_within)) if taken_within else patience):
+                await anext(response)
+        except TimeoutError:
+            if taken_within and app not in self._learning:
+                self._learning[app] = asyncio.create_task(self._learn(app, taken_within))
+            raise
         self._takes.note(time.monotonic() - began)
+
+    async def _learn(self, app: str, most: float) -> None:
+        """How long its replicas take: those that are there and slower than others' must be waited for next time."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(most):
+                await self._handles[app].card.remote()
+            self._takes.note(time.monotonic() - began)
+        except Exception:  # noqa: BLE001 - nobody is there, for whatever reason: then there is nothing to learn
+            pass
+        finally:
+            del self._learning[app]
 
     async def embed(self, app: str, batch: Batch) -> list[list[float]]:
         return list(await self._encode(app, "embed", batch))

@@ -244,7 +244,8 @@ def wait_until_up(app: str, seconds: float) -> str:
         if found.status == "RUNNING":
             return ""
         told = [_last_line(each.message) for each in found.deployments.values() if each.message]
-        if found.status == "DEPLOY_FAILED" or any(map(_is_for_good, told)):
+        loaded = any(each.replica_states.get("RUNNING") for each in found.deployments.values())  # type: ignore[call-overload]
+        if found.status == "DEPLOY_FAILED" or (not loaded and any(map(_is_for_good, told))):
             return ": ".join(told) or _last_line(found.message) or "Serve says no more"
         if time.monotonic() > end:
             return ": ".join([f"not within {seconds:g} s", *told])
@@ -252,13 +253,15 @@ def wait_until_up(app: str, seconds: float) -> str:
 
 
 def _is_for_good(told: str) -> bool:
-    """Whether a replica's own error, in Serve's words, is of a kind that the next try meets again: Serve would start three more."""
+    """Whether a replica's own error, in Serve's words, is the model's or the recipe's, which the next try meets again: Serve would
+    start three more. What a machine lacks, the next one may have."""
     module, _, name = told.partition(":")[0].rpartition(".")
     kind = getattr(errors, name, None) if module == errors.__name__ else None
+    of_machines = (errors.ResourceError, errors.AddressError, errors.DependencyError)
     return (
         isinstance(kind, type)
         and issubclass(kind, (errors.UserError, errors.ArtifactError))
-        and not issubclass(kind, errors.ResourceError)
+        and not issubclass(kind, of_machines)
     )
 
 

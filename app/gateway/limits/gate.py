@@ -2,8 +2,7 @@
 
 A place is a slot of a replica's batch and the tokens that prompt and answer can take in its memory. A request that would
 wait longer than `longest_wait` times what an answer takes is refused at once, with the time in which as many have ended as
-stood before it. How long it would wait is told by how many wait, and by when those that run began: answers of one length that
-began together end together, so that whoever comes just after waits for a whole one. Among those of the same priority the tenant that got fewest tokens goes first (as in virtual token counters,
+stood before it (forecast.py). Among those of the same priority the tenant that got fewest tokens goes first (as in virtual token counters,
 Sheng et al. 2024, arXiv 2401.00588): a tenant that floods the endpoint waits behind itself alone.
 """
 
@@ -13,12 +12,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 
+from app.gateway.limits.forecast import Running, Taken, until_free
 from app.gateway.limits.tenant import Tenant
 from cluster.errors import OverloadedError
-
-_NEWEST = 0.1
-"""Weight of the newest answer in the mean time of an answer."""
 
 
 @dataclass(frozen=True)
@@ -29,30 +28,28 @@ class Size:
     tokens: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Running:
-    slots: int
-    began: float
-
-
 @dataclass(eq=False)
 class _Waiting:
     size: Size
     tenant: Tenant
-    turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    turn: asyncio.Future[Running] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Gate:
-    """Admits requests to one revision with `room` for them. One request may always wait. `clock` gives seconds."""
+    """Admits requests to one revision with `room` for them. `clock` gives seconds.
+
+    A wait of `longest_wait` times what an answer takes is allowed, and always one in which one of so many slots is freed as there are
+    places: where there is one place, one request may wait for it.
+    """
 
     def __init__(self, room: Size, longest_wait: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._room, self._longest_wait, self._clock = room, longest_wait, clock
         self._slots = self._tokens = 0
         self._waiting: dict[Tenant, deque[_Waiting]] = {}
-        self._running: dict[Tenant, int] = {}
-        self._answers: list[_Running] = []  # in the order in which they began
+        self._running: dict[Tenant, dict[Running, None]] = {}  # in the order in which they began
+        self._held: dict[Tenant, int] = {}
         self._got: dict[Tenant, float] = {}
-        self._mean_seconds = 0.0
+        self._taken = Taken()
 
     @property
     def idle(self) -> bool:
@@ -71,69 +68,65 @@ class Gate:
     async def place(self, size: Size, tenant: Tenant, seconds_left: float | None = None) -> AsyncIterator[None]:
         """Hold a place for the time of the block. Raises OverloadedError, at once, where the wait would be too long or longer
         than the `seconds_left`."""
-        await self._enter(size, tenant, seconds_left)
-        answer, ended = _Running(size.slots, self._clock()), False
-        self._answers.append(answer)
+        answer, ended = await self._enter(size, tenant, seconds_left), False
         try:
             yield
             ended = True
         finally:
-            self._answers.remove(answer)
             if ended:
-                self._note(self._clock() - answer.began)
-            self._leave(size, tenant)
+                self._taken.note(self._clock() - answer.began)
+            self._leave(answer, size, tenant)
 
-    async def _enter(self, size: Size, tenant: Tenant, seconds_left: float | None) -> None:
-        if self._next() is None and self._fits(size) and tenant.may_run(self._running.get(tenant, 0), size.slots):
-            self._take(size, tenant)
-            return
+    async def _enter(self, size: Size, tenant: Tenant, seconds_left: float | None) -> Running:
+        if self._next() is None and self._fits(size) and self._may_run(tenant, size):
+            return self._take(size, tenant)
         self._require_short_wait(size, tenant, seconds_left)
         entry = _Waiting(size, tenant)
         self._got.setdefault(tenant, self._least())
         self._waiting.setdefault(tenant, deque()).append(entry)
         self._let_in()
         try:
-            await entry.turn
+            return await entry.turn
         except asyncio.CancelledError:
             if entry.turn.cancelled():
                 self._forget(entry)
                 self._let_in()
             else:
-                self._leave(size, tenant)
+                self._leave(entry.turn.result(), size, tenant)
             raise
 
     def _require_short_wait(self, size: Size, tenant: Tenant, seconds_left: float | None) -> None:
-        own, before, slots = len(self._waiting.get(tenant, ())), self._before(tenant), self._room.slots
-        answers = max((before + 1) / slots, (own + 1) / tenant.places(slots))
-        until_free = self._until_free(before + size.slots)
-        wait = max(answers * self._mean_seconds, until_free)
-        longest = self._mean_seconds * max(self._longest_wait, 1 / slots)  # where there is one place, one may wait for it
-        if own >= tenant.limits.queue:
-            raise _refused(f"{own} requests of this tenant wait already", wait)
-        if (before and answers > self._longest_wait) or until_free > longest:
+        slots, places, waiting = self._room.slots, tenant.places(self._room.slots), self._waiting.get(tenant, ())
+        before, own = self._before(tenant), sum(each.size.slots for each in waiting)
+        answers = max((before + min(size.slots, slots)) / slots, (own + min(size.slots, places)) / places)
+        usual, now = self._taken.usual, self._clock()
+        all_running = merge(*self._running.values(), key=lambda each: each.began)
+        until_slot = until_free(all_running, self._slots, before + min(size.slots, slots), slots, usual, now)
+        running, held = self._running.get(tenant, ()), self._held.get(tenant, 0)
+        until_own = until_free(running, held, own + min(size.slots, places), places, usual, now)
+        wait = max(answers * self._taken.mean, until_slot, until_own)
+        if len(waiting) >= tenant.limits.queue:
+            raise _refused(f"{len(waiting)} requests of this tenant wait already", wait)
+        if before and answers > self._longest_wait:
             raise _refused("too many requests wait for this model", wait)
+        if self._is_long(until_slot, slots) or self._is_long(until_own, places):
+            raise _refused("all places are taken, and none is free soon", wait)
         if seconds_left is not None and wait > seconds_left:
             raise _refused("the deadline would pass before there is a place", wait)
 
-    def _until_free(self, slots: int) -> float:
-        """Seconds until so many slots more are free than are now asked for, where each answer takes what they take on the mean."""
-        rounds, place = divmod(max(slots - (self._room.slots - self._slots), 1) - 1, self._room.slots)
-        now, seconds = self._clock(), rounds * self._mean_seconds
-        for answer in self._answers:
-            place -= answer.slots
-            if place < 0:
-                return seconds + max(self._mean_seconds - (now - answer.began), 0.0)
-        return seconds
+    def _is_long(self, seconds: float, places: int) -> bool:
+        return seconds > self._taken.usual * max(self._longest_wait, 1 / places)
 
     def _before(self, tenant: Tenant) -> int:
-        """Requests that go before a new one of this tenant: those of a better priority, and, of the same, as many of each
-        other tenant as of its own."""
+        """Slots of the requests that go before a new one of this tenant: those of a better priority, and, of the same, as many of
+        each other tenant as of its own."""
         own = len(self._waiting.get(tenant, ()))
-        before = own
+        before = 0
         for other, entries in self._waiting.items():
-            if other is not tenant and other.limits.priority <= tenant.limits.priority:
-                better = other.limits.priority < tenant.limits.priority
-                before += len(entries) if better else min(len(entries), own + 1)
+            if other is tenant or other.limits.priority < tenant.limits.priority:
+                before += sum(each.size.slots for each in entries)
+            elif other.limits.priority == tenant.limits.priority:
+                before += sum(each.size.slots for each in islice(entries, own + 1))
         return before
 
     def _let_in(self) -> None:
@@ -144,34 +137,40 @@ class Gate:
                 continue
             if not self._fits(entry.size):
                 return  # a larger one is not overtaken for ever by smaller ones
-            self._take(entry.size, tenant)
+            answer = self._take(entry.size, tenant)
             self._forget(entry)
-            entry.turn.set_result(None)
+            entry.turn.set_result(answer)
 
     def _next(self) -> Tenant | None:
-        running = self._running
-        ready = [each for each, queue in self._waiting.items() if each.may_run(running.get(each, 0), queue[0].size.slots)]
-        return min(ready, key=lambda each: (each.limits.priority, self._got[each], running.get(each, 0)), default=None)
+        ready = [each for each, queue in self._waiting.items() if self._may_run(each, queue[0].size)]
+        return min(ready, key=lambda each: (each.limits.priority, self._got[each], self._held.get(each, 0)), default=None)
+
+    def _may_run(self, tenant: Tenant, size: Size) -> bool:
+        return tenant.may_run(self._held.get(tenant, 0), size.slots)
 
     def _fits(self, size: Size) -> bool:
         """A request that is larger than all the room is let in alone."""
         fits = self._slots + size.slots <= self._room.slots and self._tokens + size.tokens <= self._room.tokens
         return fits or not self._slots
 
-    def _take(self, size: Size, tenant: Tenant) -> None:
+    def _take(self, size: Size, tenant: Tenant) -> Running:
         self._got[tenant] = self._got.get(tenant, self._least()) + size.tokens
         self._slots, self._tokens = self._slots + size.slots, self._tokens + size.tokens
-        self._running[tenant] = self._running.get(tenant, 0) + size.slots
+        self._held[tenant] = self._held.get(tenant, 0) + size.slots
+        answer = Running(size.slots, self._clock())
+        self._running.setdefault(tenant, {})[answer] = None
+        return answer
 
     def _least(self) -> float:
         """What the tenant with the fewest tokens got, of those that are there: one that comes does not bring a credit."""
         return min(self._got.values(), default=0.0)
 
-    def _leave(self, size: Size, tenant: Tenant) -> None:
+    def _leave(self, answer: Running, size: Size, tenant: Tenant) -> None:
         self._slots, self._tokens = self._slots - size.slots, self._tokens - size.tokens
-        self._running[tenant] -= size.slots
+        self._held[tenant] -= size.slots
+        del self._running[tenant][answer]
         if not self._running[tenant]:
-            del self._running[tenant]
+            del self._running[tenant], self._held[tenant]
             if tenant not in self._waiting:
                 self._got.pop(tenant, None)
         self._let_in()
@@ -186,10 +185,6 @@ class Gate:
             del self._waiting[entry.tenant]
             if entry.tenant not in self._running:
                 self._got.pop(entry.tenant, None)
-
-    def _note(self, seconds: float) -> None:
-        mean = self._mean_seconds
-        self._mean_seconds = seconds if not mean else mean + _NEWEST * (seconds - mean)
 
 
 def _refused(given: str, seconds: float) -> OverloadedError:

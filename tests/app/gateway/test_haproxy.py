@@ -21,7 +21,7 @@ from app.gateway.vocabulary import Vocabulary
 from tests.app.gateway.conftest import ScriptedUpstream
 from tests.app.gateway.sockets import BODY, WELL, Server, ask, connect, crowd, head, is_well, until
 from tests.app.gateway.test_http import CHAT, COMPLETIONS
-from workloads.serving import entrance
+from workloads.serving import entrance, haproxy
 from workloads.serving.address import free_port
 from workloads.serving.card import ModelCard
 from workloads.serving.engine.base import Chunk, Request
@@ -125,7 +125,7 @@ def gateways(card: ModelCard) -> Iterator[list[Gateway]]:
 
 @pytest.fixture(scope="module")
 def front(gateways: list[Gateway], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    if not entrance._haproxy():
+    if not haproxy.program():
         pytest.skip("HAProxy is not installed")
     folder = tmp_path_factory.mktemp("front")
     with pytest.MonkeyPatch.context() as patch:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -54,6 +55,7 @@ class Handle:
 
     streams: list[Stream]
     asked: list[Request] = field(default_factory=list)
+    card: Any = None
 
     def options(self, **_: Any) -> "Handle":
         return self
@@ -139,6 +141,30 @@ def test_nor_than_one_who_has_another_to_ask_gives_it() -> None:
     with pytest.raises(UnavailableError):
         ask([TAKEN, WHOLE[0], ActorDiedError()], [None], accept_seconds=60, taken_within=0.05)
     assert time.monotonic() - began < 30
+
+
+def test_a_replica_that_takes_longer_than_others_is_not_taken_for_gone_twice() -> None:
+    """After fifty quick takes a request is waited for a twentieth of a second; how long this one's replicas take is asked then."""
+
+    async def slow_card() -> None:
+        await asyncio.sleep(0.1)
+
+    async def run() -> None:
+        upstream, handle = ServeUpstream(60, sleeps=False), Handle([Stream([TAKEN, *WHOLE]) for _ in range(50)])
+        upstream._handles["app"] = handle
+        for _ in range(50):
+            await anext(upstream.generate("app", Request("r", (9,), 3), 0.0))
+        handle.streams.append(Stream([None]))
+        handle.card = SimpleNamespace(remote=slow_card)
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            await anext(upstream.generate("app", Request("r", (9,), 3), 0.0, taken_within=30))
+        assert time.monotonic() - began < 15
+        await upstream._learning["app"]
+        assert upstream._takes.within(30) > 0.25
+        assert upstream._learning == {}
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

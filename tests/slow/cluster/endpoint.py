@@ -40,6 +40,8 @@ class Callers:
                 got = "200" if response.status_code == 200 else f"{response.status_code} {response.text[:200]}"
             except httpx.HTTPError as error:
                 got = repr(error)
+            if phase == "before":  # one that is on its way when something is done to the cluster counts to that
+                phase = self.phase
             self.answers.append((phase, got, time.monotonic() - begun))
             self._ended.wait(0.05)
 

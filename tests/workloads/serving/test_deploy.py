@@ -63,24 +63,38 @@ def test_copies_run_in_the_python_that_they_are_given(store: ArtifactStore, tiny
         ("cluster.errors.ArtifactError: model.safetensors differs from its manifest", ["DEPLOYING"]),
         ("RuntimeError: the machine is going down", ["DEPLOYING", "DEPLOYING", "DEPLOY_FAILED"]),
         ("cluster.errors.ResourceError: 900 MiB are needed", ["DEPLOYING", "DEPLOY_FAILED"]),
+        ("cluster.errors.DependencyError: the engine vllm needs the package vllm", ["DEPLOYING", "DEPLOY_FAILED"]),
         ("errors.of.another.UserError: hm", ["DEPLOYING", "RUNNING"]),
     ],
 )
 def test_a_copy_whose_error_would_come_again_is_not_tried_again(
     told: str, states: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    left = serve_says(monkeypatch, told, states)
+    assert wait_until_up("model-1", 60) == ("" if states[-1] == "RUNNING" else told)
+    assert left == [], "asked until it was clear, and no more"
+
+
+def test_a_model_that_one_copy_has_loaded_is_tried_again_where_another_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = serve_says(monkeypatch, "cluster.errors.ArtifactError: no model in /m", ["DEPLOYING", "RUNNING"], running=1)
+    assert wait_until_up("model-1", 60) == ""
+    assert left == []
+
+
+def serve_says(monkeypatch: pytest.MonkeyPatch, told: str, states: list[str], running: int = 0) -> list[str]:
+    """The states that are left, one for each time that Serve is asked for its status."""
     from ray import serve
 
     left = list(states)
+    message = f"A replica failed to start with exception. Retrying 2 more time(s). Error:\n{told}"
+    copies = SimpleNamespace(message=message, replica_states={"STARTING": 1} | ({"RUNNING": running} if running else {}))
 
     def status() -> Any:
-        copy = SimpleNamespace(message=f"A replica failed to start with exception. Retrying 2 more time(s). Error:\n{told}")
-        application = SimpleNamespace(status=left.pop(0), message="", deployments={"replica": copy})
+        application = SimpleNamespace(status=left.pop(0), message="", deployments={"replica": copies})
         return SimpleNamespace(applications={"model-1": application})
 
     monkeypatch.setattr(serve, "status", status)
-    assert wait_until_up("model-1", 60) == ("" if states[-1] == "RUNNING" else told)
-    assert left == [], "asked until it was clear, and no more"
+    return left
 
 
 @pytest.mark.parametrize("setting", [{"adapter_mb": 8}, {"guess_tokens": 4}, {"share_weights": True}, {"weights": "int8"}])

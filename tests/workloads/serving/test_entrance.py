@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,8 +15,10 @@ import psutil
 import pytest
 
 from cluster.errors import UserError
-from workloads.serving import entrance
+from cluster.local.plan import free_ports
+from workloads.serving import entrance, entrance_machines, haproxy
 from workloads.serving.entrance import entrance_environment
+from workloads.serving.entrance_machines import against_on_machines, prepare
 from workloads.serving.spec import ServingSpec
 
 CONFIGURATION = """
@@ -33,7 +37,7 @@ listen statistics
 @pytest.fixture
 def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of a private session."""
-    if not entrance._haproxy():
+    if not haproxy.program():
         pytest.skip("HAProxy is not installed")
     monkeypatch.setattr(entrance, "private_folder", lambda: tmp_path)
     return tmp_path
@@ -42,6 +46,7 @@ def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def on_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entrance, "private_folder", lambda: None)
+    monkeypatch.setattr(entrance, "against_on_machines", lambda *_: "")
 
 
 def test_in_a_private_session_all_but_the_endpoint_is_on_loopback(private: Path) -> None:
@@ -111,7 +116,7 @@ def test_serve_writes_what_haproxy_takes(private: Path) -> None:
     variables = entrance_environment(ServingSpec())
     command = [sys.executable, "-c", WRITTEN.format(file=private / "configuration", folder=private)]
     subprocess.run(command, env=os.environ | variables, check=True, timeout=120)
-    done = subprocess.run([entrance._haproxy(), "-c", "-f", str(private / "configuration")], capture_output=True, check=False)
+    done = subprocess.run([haproxy.program(), "-c", "-f", str(private / "configuration")], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     defaults = (private / "configuration").read_text().partition("defaults")[2].partition("frontend")[0]
     assert defaults.rindex("http-error status 503") > defaults.rindex("errorfile 503"), "the later one counts"
@@ -123,15 +128,60 @@ def test_serve_writes_what_haproxy_takes(private: Path) -> None:
 
 
 @pytest.mark.usefixtures("on_cluster")
-def test_on_a_cluster_haproxy_is_the_entrance_and_its_socket_below_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not entrance._runs(entrance._haproxy()):
+def test_on_a_cluster_it_is_the_entrance_where_every_machine_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert entrance_environment(ServingSpec())["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
+    tried = [f"port {port} on another is taken" for port in (1, 2)] + [""]
+    monkeypatch.setattr(entrance, "against_on_machines", lambda *_: tried.pop(0))
+    assert entrance_environment(ServingSpec())["RAY_SERVE_ENABLE_HA_PROXY"] == "1", "with other ports"
+    assert tried == []
+    monkeypatch.setattr(entrance, "against_on_machines", lambda *_: "HAProxy does not run on another")
+    assert "RAY_SERVE_ENABLE_HA_PROXY" not in entrance_environment(ServingSpec())
+    with pytest.raises(UserError, match="does not run on another"):
+        entrance_environment(ServingSpec(entrance="haproxy"))
+
+
+@pytest.mark.usefixtures("ray_session", "private")
+def test_every_machine_is_asked_and_has_the_folder_for_its_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    assert against_on_machines(folder, free_ports(2)) == ""
+    assert folder.stat().st_mode & 0o777 == 0o700
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert against_on_machines(folder, [port]).startswith(f"port {port} on ")
+    assert "cannot be used" in against_on_machines(tmp_path / "no" / "such", [])
+
+
+@pytest.mark.usefixtures("private")
+def test_a_folder_of_another_user_and_a_machine_without_the_program_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    assert prepare(str(folder), []) == ""
+    assert folder.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert "belongs to another user" in prepare(str(folder), [])
+    monkeypatch.setattr(entrance_machines, "program", lambda: "")
+    assert "HAProxy does not run on" in prepare(str(folder), [])
+
+
+def test_haproxy_binds_the_longest_socket_that_serve_gives_it() -> None:
+    """Serve adds a folder of 56 characters for the machine; HAProxy first binds a name with its process's number, which is longer."""
+    if not haproxy.program():
         pytest.skip("HAProxy is not installed")
-    monkeypatch.setenv("HOME", "/home/ray")
-    socket = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_SOCKET_PATH"]
-    assert socket == "/home/ray/.hanlin/haproxy/admin"
-    monkeypatch.setenv("HOME", "/home/" + 40 * "r")
-    socket = entrance_environment(ServingSpec())["RAY_SERVE_HAPROXY_SOCKET_PATH"]
-    assert len(socket) < 107 - 57, "Serve puts a machine's folder of 56 characters into it, and a path has no more than 107"
+    longest = len(f"/tmp/hanlin-haproxy-{2**32 - 1}/") + 56
+    with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as short:
+        folder = Path(short) / ("x" * (longest - len(short) - 1))
+        folder.mkdir()
+        file = folder / "cfg"
+        file.write_text(f"defaults\n timeout client 1s\nfrontend page\n bind {folder}/metrics\n mode http\n")
+        with subprocess.Popen([haproxy.program(), "-db", "-f", str(file)]) as process:
+            end = time.monotonic() + 30
+            while not (folder / "metrics").exists():
+                assert process.poll() is None, "HAProxy does not take the path"
+                assert time.monotonic() < end, "HAProxy does not bind the path"
+                time.sleep(0.01)
+            process.terminate()
 
 
 @pytest.mark.usefixtures("on_cluster")
@@ -141,7 +191,7 @@ def test_an_answer_may_take_its_time_while_gateways_change() -> None:
     assert "RAY_SERVE_HAPROXY_BINARY_PATH" not in variables
 
 
-@pytest.mark.usefixtures("on_cluster")
+@pytest.mark.usefixtures("private")
 def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     of_both = {"RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2"}
     assert entrance_environment(ServingSpec(entrance="serve")) == of_both
@@ -150,7 +200,7 @@ def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UserError, match=r"entrance is haproxy, but: Serve's HAProxy has no TLS.*set it to auto"):
         entrance_environment(ServingSpec(entrance="haproxy", **tls))
     for program in ("", "/no/such/haproxy", "/bin/false"):
-        monkeypatch.setattr(entrance, "_haproxy", lambda found=program: found)
+        monkeypatch.setattr(haproxy, "program", lambda found=program: found)
         assert entrance_environment(ServingSpec()) == of_both
         with pytest.raises(UserError, match="does not run here"):
             entrance_environment(ServingSpec(entrance="haproxy"))

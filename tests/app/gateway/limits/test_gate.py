@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.gateway.limits.forecast import Taken
 from app.gateway.limits.gate import Gate, Size
 from app.gateway.limits.tenant import Tenant
 from cluster.errors import OverloadedError
@@ -127,6 +128,70 @@ def test_answers_that_began_together_end_together_and_just_after_nobody_waits_fo
         assert refusal(guests, late[1]).retry_seconds == pytest.approx(2 * 8.0 / 4)
 
     asyncio.run(run())
+
+
+async def warmed(guests: Guests, clock: Clock, one: Tenant) -> None:
+    """An answer has taken 8 seconds, and it is 8 o'clock."""
+    name = await guests.come(one)
+    clock.now = 8.0
+    await guests.go(name)
+
+
+def test_a_request_for_more_than_the_room_waits_for_all_that_run_and_others_for_it_alone() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one = Guests(Gate(Size(4, 1000), 0.25, clock)), tenant("a")
+        await warmed(guests, clock, one)
+        running = [await guests.come(one) for _ in range(4)]
+        clock.now = 15.9
+        large = await guests.come(one, Size(8, 80))
+        assert guests.gate.waiting == 1
+        await guests.go(*running)
+        assert guests.order[-1] == large
+        clock.now = 23.8
+        await guests.come(one)
+        assert guests.gate.waiting == 1, "a tenth of a second is left"
+
+    asyncio.run(run())
+
+
+def test_answers_beyond_a_room_that_became_smaller_are_waited_for_as_long_as_they_take() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one = Guests(Gate(Size(8, 1000), 0.25, clock)), tenant("a")
+        await warmed(guests, clock, one)
+        for _ in range(8):
+            await guests.come(one)
+        guests.gate.resize(Size(4, 1000))
+        clock.now = 15.9
+        await guests.come(one)
+        assert guests.gate.waiting == 1
+
+    asyncio.run(run())
+
+
+def test_a_tenant_of_one_place_may_have_one_request_wait_for_it() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one, other = Guests(Gate(Size(8, 1000), 0.25, clock)), tenant("a", concurrency=1), tenant("b")
+        await warmed(guests, clock, one)
+        await guests.come(other)
+        clock.now = 12.0
+        await guests.come(one)
+        await guests.come(one)
+        assert guests.gate.waiting == 1
+        refused = await guests.come(one)
+        assert refusal(guests, refused).retry_seconds == pytest.approx(16.0), "the one that runs, and the one that waits"
+
+    asyncio.run(run())
+
+
+def test_one_answer_that_waited_for_a_replica_to_start_says_nothing_of_the_next() -> None:
+    taken = Taken()
+    assert (taken.mean, taken.usual) == (0, 0)
+    for seconds in (9.0, 0.1, 0.1):
+        taken.note(seconds)
+    assert taken.usual == 0.1
 
 
 def test_where_there_is_one_place_one_may_wait_for_it() -> None:
@@ -254,7 +319,8 @@ def test_whatever_comes_leaves_or_gives_up_no_place_is_lost() -> None:
             task.cancel()
         await asyncio.gather(*guests.tasks.values(), return_exceptions=True)
         assert gate.idle
-        assert (gate._slots, gate._tokens, gate._running, gate._got, gate._waiting) == (0, 0, {}, {}, {})
+        assert (gate._slots, gate._tokens) == (0, 0)
+        assert gate._running == gate._held == gate._got == gate._waiting == {}
 
     for seed in range(10):
         asyncio.run(run(seed))
