@@ -66,11 +66,12 @@ class Takes:
     def note(self, seconds: float) -> None:
         self._seconds.append(seconds)
 
-    def within(self, most: float) -> float:
-        """Seconds after which nobody is there: `most`, until there are enough takes to know better."""
+    def within(self, most: float, slow: float = 0.0) -> float:
+        """Seconds after which nobody is there: `most`, until there are enough takes to know better. `slow`: a take by those that are
+        asked now, which may be slower than others."""
         if len(self._seconds) < _TAKES:
             return most
-        return min(most, max(_LEAST_TAKE, _TAKE_FACTOR * max(self._seconds)))
+        return min(most, max(_LEAST_TAKE, _TAKE_FACTOR * max(*self._seconds, slow)))
 
 
 class ServeUpstream:
@@ -82,6 +83,7 @@ class ServeUpstream:
         self._cards: dict[str, ModelCard] = {}
         self._accept_seconds, self._sleeps = accept_seconds, sleeps
         self._takes = Takes()
+        self._slow: dict[str, float] = {}  # by application: what a replica took that had not taken a request in time
         self._learning: dict[str, asyncio.Task[None]] = {}
 
     async def card(self, app: str) -> ModelCard:
@@ -126,8 +128,10 @@ class ServeUpstream:
     async def _taken(self, app: str, response: Any, request: Request, taken_within: float) -> None:
         """Wait until a replica has the request, which it says by an empty chunk. Raises TimeoutError."""
         began, patience = time.monotonic(), self._patience(request)
+        if taken_within:
+            patience = min(patience, self._takes.within(taken_within, self._slow.get(app, 0.0)))
         try:
-            async with asyncio.timeout(min(patience, self._takes.within(taken_within)) if taken_within else patience):
+            async with asyncio.timeout(patience):
                 await anext(response)
         except TimeoutError:
             if taken_within and app not in self._learning:
@@ -141,7 +145,7 @@ class ServeUpstream:
         try:
             async with asyncio.timeout(most):
                 await self._handles[app].card.remote()
-            self._takes.note(time.monotonic() - began)
+            self._slow[app] = time.monotonic() - began
         except Exception:  # noqa: BLE001 - nobody is there, for whatever reason: then there is nothing to learn
             pass
         finally:

@@ -15,7 +15,7 @@ from cluster.local.plan import free_ports
 from cluster.loopback import private_folder
 from cluster.observe.logs import event
 from workloads.serving import haproxy
-from workloads.serving.entrance_machines import against_on_machines
+from workloads.serving.entrance_machines import PORT, against_on_machines
 from workloads.serving.spec import ServingSpec
 
 _LOG = logging.getLogger(__name__)
@@ -95,14 +95,14 @@ def _in_private(spec: ServingSpec) -> tuple[dict[str, str], str]:
 
 
 def _on_cluster(spec: ServingSpec) -> tuple[dict[str, str], str]:
-    """The same for all machines that there are."""
-    folder, reason = _shared_folder(), ""
-    for _ in range(_TRIES):  # a port that is free here may be taken elsewhere
+    """The same for all machines that have an entrance."""
+    folder = _shared_folder()
+    for _ in range(_TRIES):
         ports = _free_ports()
-        reason = against_on_machines(folder, [int(port) for port in ports.values()])
-        if not reason:
-            return _settings(spec) | ports | _places(folder), ""
-    return {}, reason
+        reason = against_on_machines(folder, [int(port) for port in ports.values()], spec.proxies == "head")
+        if not reason.startswith(PORT):  # one that is free here may be taken elsewhere
+            break
+    return ({}, reason) if reason else (_settings(spec) | ports | _places(folder), "")
 
 
 def _settings(spec: ServingSpec) -> dict[str, str]:
@@ -137,7 +137,7 @@ def _closed(home: Path, haproxy: str, ports: list[str]) -> dict[str, str]:
 
 def _shared_folder() -> Path:
     """The same on every machine of a cluster, for its user alone (entrance_machines.py): who reaches HAProxy's control socket can turn the
-    entrance. Short, since a socket's path has 107 characters, of which Serve and HAProxy take 75 for the machine, the name and a
+    entrance. Short, since a socket's path has 107 characters, of which Serve and HAProxy take 77 for the machine, the name and a
     process. Serve's usual folder belongs to whichever user was first."""
     return Path(f"/tmp/hanlin-haproxy-{os.getuid()}")
 

@@ -6,35 +6,49 @@ not asked. Needs a Ray session. Not for what HAProxy is told (entrance.py).
 
 import os
 import socket
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from workloads.serving.haproxy import program, runs
 
+PORT = "port"
 _ANSWER_SECONDS = 60.0
 
 
-def against_on_machines(folder: Path, ports: Sequence[int]) -> str:
-    """Why some machine cannot; empty where all can, which have the folder then. A machine that dies meanwhile says nothing."""
+def against_on_machines(folder: Path, ports: Sequence[int], head_alone: bool = False) -> str:
+    """Why some machine, or the head alone, cannot; empty where all can, which have the folder then. Begins with PORT where it is one
+    of the ports. A machine that dies meanwhile says nothing."""
     import ray
     from ray.exceptions import GetTimeoutError, RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     ask = ray.remote(num_cpus=0, max_retries=0)(prepare)
-    alive = [str(node["NodeID"]) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    asked = [
-        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(each, soft=False)).remote(str(folder), list(ports))
-        for each in alive
-    ]
-    for answer in asked:
+    asked = {
+        machine: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
+            str(folder), list(ports)
+        )
+        for machine in _machines(head_alone)
+    }
+    for machine, answer in asked.items():
         try:
-            if reason := str(ray.get(answer, timeout=_ANSWER_SECONDS)):
-                return reason
+            reason = str(ray.get(answer, timeout=_ANSWER_SECONDS))
         except GetTimeoutError:
-            return f"a machine did not say within {_ANSWER_SECONDS:g} s whether HAProxy runs there"
-        except RayError:
-            continue
+            reason = f"a machine did not say within {_ANSWER_SECONDS:g} s whether HAProxy runs there"
+        except RayError as error:
+            gone = machine not in _machines(head_alone)
+            reason = "" if gone else f"a machine could not say whether HAProxy runs there ({type(error).__name__})"
+        if reason:
+            return reason
     return ""
+
+
+def _machines(head_alone: bool) -> list[str]:
+    """Ray's ids of those that are alive."""
+    import ray
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return [str(node["NodeID"]) for node in nodes if not head_alone or "node:__internal_head__" in node["Resources"]]
 
 
 def prepare(folder: str, ports: Sequence[int]) -> str:
@@ -42,16 +56,16 @@ def prepare(folder: str, ports: Sequence[int]) -> str:
     name = socket.gethostname()
     if not runs(program()):
         return f"HAProxy does not run on {name}; it comes with ray[serve] on Linux"
-    path = Path(folder)
     try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        if path.stat().st_uid != os.getuid():
-            return f"{folder} on {name} belongs to another user"
-        path.chmod(0o700)
+        Path(folder).mkdir(mode=0o700, exist_ok=True)
+        found = os.lstat(folder)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            return f"{folder} on {name} belongs to another user, or is no folder"
+        Path(folder).chmod(0o700)
     except OSError as error:
         return f"{folder} on {name} cannot be used ({error.strerror})"
     taken = [port for port in ports if not _is_free(port)]
-    return f"port {taken[0]} on {name} is taken" if taken else ""
+    return f"{PORT} {taken[0]} on {name} is taken" if taken else ""
 
 
 def _is_free(port: int) -> bool:

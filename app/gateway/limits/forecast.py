@@ -21,7 +21,7 @@ class Running:
     began: float
 
 
-class Taken:
+class AnswerTimes:
     """How long the last answers took, in seconds; 0 until one has ended."""
 
     def __init__(self) -> None:
@@ -32,18 +32,19 @@ class Taken:
 
     @property
     def mean(self) -> float:
-        """What says how many answers end in a time."""
+        """Says how many answers end in a given time."""
         return statistics.fmean(self._seconds) if self._seconds else 0.0
 
     @property
     def usual(self) -> float:
-        """The middle one, to which the one that waited for a replica to start says nothing."""
+        """The median, so that one that waited for a replica's start does not count."""
         return statistics.median(self._seconds) if self._seconds else 0.0
 
 
 def until_free(answers: Iterable[Running], held: int, wanted: int, places: int, usual: float, now: float) -> float:
     """Seconds until `wanted` of `places` slots are free, where every answer takes as long as is usual. `answers`: in the order in
-    which they began, which hold `held` slots; these may be more than there are places."""
+    which they began, which hold `held` slots; these may be more than there are places. Of slots alone: a place's tokens are enough for
+    any request (admission.py)."""
     missing = wanted - (places - held)
     if missing <= 0:
         return 0.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
 
-from app.gateway.limits.forecast import Running, Taken, until_free
+from app.gateway.limits.forecast import AnswerTimes, Running, until_free
 from app.gateway.limits.tenant import Tenant
 from cluster.errors import OverloadedError
 
@@ -49,7 +49,7 @@ class Gate:
         self._running: dict[Tenant, dict[Running, None]] = {}  # in the order in which they began
         self._held: dict[Tenant, int] = {}
         self._got: dict[Tenant, float] = {}
-        self._taken = Taken()
+        self._times = AnswerTimes()
 
     @property
     def idle(self) -> bool:
@@ -74,7 +74,7 @@ class Gate:
             ended = True
         finally:
             if ended:
-                self._taken.note(self._clock() - answer.began)
+                self._times.note(self._clock() - answer.began)
             self._leave(answer, size, tenant)
 
     async def _enter(self, size: Size, tenant: Tenant, seconds_left: float | None) -> Running:
@@ -97,17 +97,17 @@ class Gate:
 
     def _require_short_wait(self, size: Size, tenant: Tenant, seconds_left: float | None) -> None:
         slots, places, waiting = self._room.slots, tenant.places(self._room.slots), self._waiting.get(tenant, ())
-        before, own = self._before(tenant), sum(each.size.slots for each in waiting)
-        answers = max((before + min(size.slots, slots)) / slots, (own + min(size.slots, places)) / places)
-        usual, now = self._taken.usual, self._clock()
+        before, own = self._before(tenant), sum(min(each.size.slots, places) for each in waiting)
+        wanted, own_wanted = before + min(size.slots, slots), own + min(size.slots, places)
+        usual, now = self._times.usual, self._clock()
         all_running = merge(*self._running.values(), key=lambda each: each.began)
-        until_slot = until_free(all_running, self._slots, before + min(size.slots, slots), slots, usual, now)
+        until_slot = until_free(all_running, self._slots, wanted, slots, usual, now)
         running, held = self._running.get(tenant, ()), self._held.get(tenant, 0)
-        until_own = until_free(running, held, own + min(size.slots, places), places, usual, now)
-        wait = max(answers * self._taken.mean, until_slot, until_own)
+        until_own = until_free(running, held, own_wanted, places, usual, now)
+        wait = max(max(wanted / slots, own_wanted / places) * self._times.mean, until_slot, until_own)
         if len(waiting) >= tenant.limits.queue:
             raise _refused(f"{len(waiting)} requests of this tenant wait already", wait)
-        if before and answers > self._longest_wait:
+        if (before and wanted / slots > self._longest_wait) or (own and own_wanted / places > self._longest_wait):
             raise _refused("too many requests wait for this model", wait)
         if self._is_long(until_slot, slots) or self._is_long(until_own, places):
             raise _refused("all places are taken, and none is free soon", wait)
@@ -115,19 +115,18 @@ class Gate:
             raise _refused("the deadline would pass before there is a place", wait)
 
     def _is_long(self, seconds: float, places: int) -> bool:
-        return seconds > self._taken.usual * max(self._longest_wait, 1 / places)
+        return seconds > self._times.usual * max(self._longest_wait, 1 / places)
 
     def _before(self, tenant: Tenant) -> int:
         """Slots of the requests that go before a new one of this tenant: those of a better priority, and, of the same, as many of
         each other tenant as of its own."""
-        own = len(self._waiting.get(tenant, ()))
-        before = 0
+        own, before = len(self._waiting.get(tenant, ())), list[_Waiting]()
         for other, entries in self._waiting.items():
             if other is tenant or other.limits.priority < tenant.limits.priority:
-                before += sum(each.size.slots for each in entries)
+                before += entries
             elif other.limits.priority == tenant.limits.priority:
-                before += sum(each.size.slots for each in islice(entries, own + 1))
-        return before
+                before += islice(entries, own + 1)
+        return sum(min(each.size.slots, self._room.slots) for each in before)
 
     def _let_in(self) -> None:
         while (tenant := self._next()) is not None:

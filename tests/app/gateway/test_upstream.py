@@ -150,18 +150,24 @@ def test_a_replica_that_takes_longer_than_others_is_not_taken_for_gone_twice() -
         await asyncio.sleep(0.1)
 
     async def run() -> None:
-        upstream, handle = ServeUpstream(60, sleeps=False), Handle([Stream([TAKEN, *WHOLE]) for _ in range(50)])
-        upstream._handles["app"] = handle
-        for _ in range(50):
-            await anext(upstream.generate("app", Request("r", (9,), 3), 0.0))
-        handle.streams.append(Stream([None]))
-        handle.card = SimpleNamespace(remote=slow_card)
+        upstream = ServeUpstream(60, sleeps=False)
+        quick, slow = Handle([Stream([TAKEN, *WHOLE]) for _ in range(100)]), Handle([Stream([None]), Stream([TAKEN, *WHOLE])])
+        slow.card = SimpleNamespace(remote=slow_card)
+        upstream._handles |= {"quick": quick, "slow": slow}
+
+        async def fifty() -> None:
+            for _ in range(50):
+                await anext(upstream.generate("quick", Request("r", (9,), 3), 0.0))
+
+        await fifty()
         began = time.monotonic()
         with pytest.raises(UnavailableError):
-            await anext(upstream.generate("app", Request("r", (9,), 3), 0.0, taken_within=30))
+            await anext(upstream.generate("slow", Request("r", (9,), 3), 0.0, taken_within=30))
         assert time.monotonic() - began < 15
-        await upstream._learning["app"]
-        assert upstream._takes.within(30) > 0.25
+        await upstream._learning["slow"]
+        await fifty()  # of another, which make nothing forgotten
+        assert upstream._takes.within(30, upstream._slow["slow"]) > 0.25
+        assert await anext(upstream.generate("slow", Request("r", (9,), 3), 0.0, taken_within=30))
         assert upstream._learning == {}
 
     asyncio.run(run())

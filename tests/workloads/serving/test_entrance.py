@@ -129,34 +129,52 @@ def test_serve_writes_what_haproxy_takes(private: Path) -> None:
 
 @pytest.mark.usefixtures("on_cluster")
 def test_on_a_cluster_it_is_the_entrance_where_every_machine_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[list[int]] = []
+
+    def says(*reasons: str) -> None:
+        left = list(reasons)
+        monkeypatch.setattr(entrance, "against_on_machines", lambda _, ports, __: tried.append(ports) or left.pop(0))
+
+    says("port 1 on another is taken", "port 2 on another is taken", "")
     assert entrance_environment(ServingSpec())["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
-    tried = [f"port {port} on another is taken" for port in (1, 2)] + [""]
-    monkeypatch.setattr(entrance, "against_on_machines", lambda *_: tried.pop(0))
-    assert entrance_environment(ServingSpec())["RAY_SERVE_ENABLE_HA_PROXY"] == "1", "with other ports"
-    assert tried == []
-    monkeypatch.setattr(entrance, "against_on_machines", lambda *_: "HAProxy does not run on another")
+    assert len({tuple(ports) for ports in tried}) == 3, "with other ports each time"
+    says("port 1 on another is taken", "port 2 on another is taken", "port 3 on another is taken")
     assert "RAY_SERVE_ENABLE_HA_PROXY" not in entrance_environment(ServingSpec())
+    says("HAProxy does not run on another")  # asked once: it will not run in a moment either
     with pytest.raises(UserError, match="does not run on another"):
         entrance_environment(ServingSpec(entrance="haproxy"))
 
 
+@pytest.mark.parametrize("head_alone", [False, True])
 @pytest.mark.usefixtures("ray_session", "private")
-def test_every_machine_is_asked_and_has_the_folder_for_its_user_alone(tmp_path: Path) -> None:
+def test_a_machine_is_asked_and_has_the_folder_for_its_user_alone(tmp_path: Path, head_alone: bool) -> None:
     folder = tmp_path / "shared"
-    assert against_on_machines(folder, free_ports(2)) == ""
+    assert against_on_machines(folder, free_ports(2), head_alone) == ""
     assert folder.stat().st_mode & 0o777 == 0o700
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
-        assert against_on_machines(folder, [port]).startswith(f"port {port} on ")
-    assert "cannot be used" in against_on_machines(tmp_path / "no" / "such", [])
+        assert against_on_machines(folder, [port], head_alone).startswith(f"port {port} on ")
+    assert "cannot be used" in against_on_machines(tmp_path / "no" / "such", [], head_alone)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_machine_that_fails_to_say_is_one_that_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance_machines, "prepare", lambda *_: 1 / 0)
+    assert "a machine could not say whether HAProxy runs there" in against_on_machines(tmp_path / "shared", [])
+    alive = [entrance_machines._machines(head_alone=False), []]
+    monkeypatch.setattr(entrance_machines, "_machines", lambda _: alive.pop(0))
+    assert against_on_machines(tmp_path / "shared", []) == "", "one that has died meanwhile is none"
 
 
 @pytest.mark.usefixtures("private")
-def test_a_folder_of_another_user_and_a_machine_without_the_program_are_told(
+def test_a_folder_of_another_user_a_link_and_a_machine_without_the_program_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "shared"
+    folder, link = tmp_path / "shared", tmp_path / "link"
     folder.mkdir(mode=0o755)
+    link.symlink_to(folder)
+    assert "is no folder" in prepare(str(link), [])
+    assert folder.stat().st_mode & 0o777 == 0o755
     assert prepare(str(folder), []) == ""
     assert folder.stat().st_mode & 0o777 == 0o700
     monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
@@ -165,23 +183,27 @@ def test_a_folder_of_another_user_and_a_machine_without_the_program_are_told(
     assert "HAProxy does not run on" in prepare(str(folder), [])
 
 
-def test_haproxy_binds_the_longest_socket_that_serve_gives_it() -> None:
+def test_haproxy_binds_the_longest_socket_that_serve_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Serve adds a folder of 56 characters for the machine; HAProxy first binds a name with its process's number, which is longer."""
     if not haproxy.program():
         pytest.skip("HAProxy is not installed")
-    longest = len(f"/tmp/hanlin-haproxy-{2**32 - 1}/") + 56
+    monkeypatch.setattr(os, "getuid", lambda: 2**32 - 1)
+    longest = len(f"{entrance._shared_folder()}/") + 56
+    monkeypatch.undo()
     with tempfile.TemporaryDirectory(prefix="h", dir="/tmp") as short:
         folder = Path(short) / ("x" * (longest - len(short) - 1))
         folder.mkdir()
         file = folder / "cfg"
         file.write_text(f"defaults\n timeout client 1s\nfrontend page\n bind {folder}/metrics\n mode http\n")
         with subprocess.Popen([haproxy.program(), "-db", "-f", str(file)]) as process:
-            end = time.monotonic() + 30
-            while not (folder / "metrics").exists():
-                assert process.poll() is None, "HAProxy does not take the path"
-                assert time.monotonic() < end, "HAProxy does not bind the path"
-                time.sleep(0.01)
-            process.terminate()
+            try:
+                end = time.monotonic() + 30
+                while not (folder / "metrics").exists():
+                    assert process.poll() is None, "HAProxy does not take the path"
+                    assert time.monotonic() < end, "HAProxy does not bind the path"
+                    time.sleep(0.01)
+            finally:
+                process.kill()
 
 
 @pytest.mark.usefixtures("on_cluster")
@@ -191,8 +213,8 @@ def test_an_answer_may_take_its_time_while_gateways_change() -> None:
     assert "RAY_SERVE_HAPROXY_BINARY_PATH" not in variables
 
 
-@pytest.mark.usefixtures("private")
-def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_haproxy_serve_s_own_proxy_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(entrance, "private_folder", lambda: tmp_path)
     of_both = {"RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2"}
     assert entrance_environment(ServingSpec(entrance="serve")) == of_both
     tls = {"tls_certificate": "server.crt", "tls_key": "server.key"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.gateway.limits.forecast import Taken
+from app.gateway.limits.forecast import AnswerTimes
 from app.gateway.limits.gate import Gate, Size
 from app.gateway.limits.tenant import Tenant
 from cluster.errors import OverloadedError
@@ -150,7 +150,7 @@ def test_a_request_for_more_than_the_room_waits_for_all_that_run_and_others_for_
         assert guests.order[-1] == large
         clock.now = 23.8
         await guests.come(one)
-        assert guests.gate.waiting == 1, "a tenth of a second is left"
+        assert guests.gate.waiting == 1, "the large one is about to end"
 
     asyncio.run(run())
 
@@ -186,12 +186,45 @@ def test_a_tenant_of_one_place_may_have_one_request_wait_for_it() -> None:
     asyncio.run(run())
 
 
+def test_a_tenant_waits_for_its_own_answers_where_its_limit_is_less_than_the_room() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one, other = Guests(Gate(Size(8, 1000), 0.25, clock)), tenant("a", concurrency=4), tenant("b")
+        await warmed(guests, clock, other)
+        for _ in range(4):
+            await guests.come(other)
+        clock.now = 15.9  # theirs are about to end
+        for _ in range(4):
+            await guests.come(one)
+        refused = await guests.come(one)
+        assert refusal(guests, refused).retry_seconds == pytest.approx(8.0)
+        assert guests.gate.waiting == 0
+
+    asyncio.run(run())
+
+
+def test_others_that_wait_do_not_count_against_a_tenants_own_limit() -> None:
+    async def run() -> None:
+        clock = Clock()
+        guests, one, other = Guests(Gate(Size(8, 1000), 0.25, clock)), tenant("a", concurrency=1), tenant("b")
+        await warmed(guests, clock, other)
+        await guests.come(one)
+        for _ in range(7):
+            await guests.come(other)
+        clock.now = 15.9
+        await guests.come(other)
+        await guests.come(one)
+        assert guests.gate.waiting == 2
+
+    asyncio.run(run())
+
+
 def test_one_answer_that_waited_for_a_replica_to_start_says_nothing_of_the_next() -> None:
-    taken = Taken()
-    assert (taken.mean, taken.usual) == (0, 0)
+    times = AnswerTimes()
+    assert (times.mean, times.usual) == (0, 0)
     for seconds in (9.0, 0.1, 0.1):
-        taken.note(seconds)
-    assert taken.usual == 0.1
+        times.note(seconds)
+    assert times.usual == 0.1
 
 
 def test_where_there_is_one_place_one_may_wait_for_it() -> None:
