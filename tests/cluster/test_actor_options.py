@@ -51,11 +51,12 @@ def test_no_call_asks_for_a_fraction_of_a_processor() -> None:
     assert fractions == []
 
 
-def test_no_call_asks_for_nothing() -> None:
+def test_no_call_asks_for_nothing_but_where_it_names_its_machine() -> None:
     nothing = [
         place
         for place, call in calls()
-        if options_of(call).get("num_cpus") == 0 and not {"memory", "num_gpus", "resources"} & options_of(call).keys()
+        if options_of(call).get("num_cpus") == 0
+        and not {"memory", "num_gpus", "resources", "scheduling_strategy"} & options_of(call).keys()
     ]
     assert nothing == []
 

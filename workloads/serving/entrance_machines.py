@@ -23,13 +23,11 @@ def against_on_machines(folder: Path, ports: Sequence[int], head_alone: bool = F
     from ray.exceptions import GetTimeoutError, RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    ask = ray.remote(num_cpus=0, max_retries=0)(prepare)
-    asked = {
-        machine: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False)).remote(
-            str(folder), list(ports)
-        )
-        for machine in _machines(head_alone)
-    }
+    ask = ray.remote(max_retries=0)(prepare)
+    asked = {}
+    for machine in _machines(head_alone):
+        there = NodeAffinitySchedulingStrategy(machine, soft=False)
+        asked[machine] = ask.options(num_cpus=0, scheduling_strategy=there).remote(str(folder), list(ports))
     for machine, answer in asked.items():
         try:
             reason = str(ray.get(answer, timeout=_ANSWER_SECONDS))
