@@ -66,5 +66,7 @@ def test_a_damaged_revision_goes_back_by_quality_alone(play: Callable[[str], dic
     assert day["phase"] == "rolled_back"
     assert day["audit"][-1]["action"] == "release_rollback"
     assert day["audit"][-1]["reason"].startswith("bits: ")
-    assert any(decision["share"] > 0 for decision in day["decisions"]), "it was on its way to clients, of whom few need have met it"
+    assert any(decision["share"] > 0 for decision in day["decisions"]), (
+        "it was on its way to clients, of whom few need have met it"
+    )
     assert day["hours"][23]["new"] == 0
