@@ -3,9 +3,9 @@
     python benchmarks/serving_peers.py --vllm PYTHON [--rounds 8] [--new-tokens 128]
 
 PYTHON: the interpreter of an environment with vLLM (docs/vllm.md). A Qwen3 of 5.0 million parameters with random weights, bf16 on both
-sides, threads as each chooses them by itself; no answers are kept, vLLM compiles its model. Ours, vLLM, ours again: one at a time,
-since there is one machine; the two of ours show what the machine itself does. Tokens per second of whole and of streamed answers at
-1, 8 and 32 clients and the time to the first streamed token, medians of the rounds, after five seconds that do not count.
+sides, threads and all else as each chooses by itself; no answers are kept. Ours, vLLM, ours again: one at a time, since there is one
+machine; the two of ours show what the machine itself does. Tokens per second of whole and of streamed answers at 1, 8 and 32 clients
+and the time to the first streamed token, medians of the rounds, after five seconds that do not count.
 """
 
 import argparse

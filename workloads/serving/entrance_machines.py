@@ -10,6 +10,8 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from cluster.errors import AddressError
+from workloads.serving.address import require_free_port
 from workloads.serving.haproxy import program, runs
 
 PORT = "port"
@@ -62,15 +64,9 @@ def prepare(folder: str, ports: Sequence[int]) -> str:
         Path(folder).chmod(0o700)
     except OSError as error:
         return f"{folder} on {name} cannot be used ({error.strerror})"
-    taken = [port for port in ports if not _is_free(port)]
-    return f"{PORT} {taken[0]} on {name} is taken" if taken else ""
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for port in ports:
         try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
+            require_free_port("0.0.0.0", port)
+        except AddressError:
+            return f"{PORT} {port} on {name} is taken"
+    return ""
